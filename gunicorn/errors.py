@@ -1,0 +1,50 @@
+"""What can go wrong before a request exists, and the exit status each of it ends with.
+
+Errors of the HTTP protocol are a different family and live in ``gunicorn.http.errors``.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitStatus(enum.IntEnum):
+    """Every exit status of our commands; the manual prints this table."""
+
+    #: ended as asked
+    OK = 0
+    #: a setting, the environment or the machine does not allow it; one line says which
+    FAILURE = 1
+    #: the command line cannot be understood
+    USAGE = 2
+    #: a worker could not boot (its hooks, its class, its user)
+    WORKER_BOOT = 3
+    #: the application could not be imported
+    APP_LOAD = 4
+    #: a site file is wrong (EX_CONFIG of sysexits.h); systemd does not retry it
+    SITE = 78
+    #: an error of the server itself, with its traceback
+    UNEXPECTED = 255
+
+
+class ConfigError(Exception):
+    """A value the user gave cannot be used.
+
+    The text is one line: what, where (``file:line``, flag or variable) and what would be right.
+    """
+
+
+class AppImportError(Exception):
+    """APP_MODULE does not lead to a callable; the text says what was looked for and where."""
+
+
+class HaltServer(BaseException):
+    """Ends the master: raised where no worker can ever boot.
+
+    Not an ``Exception``, so that no hook or plugin swallows it by accident.
+    """
+
+    def __init__(self, reason: str, exit_status: int = ExitStatus.FAILURE) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.exit_status = exit_status

@@ -24,10 +24,10 @@ LOW = GROUND | SYSTEM | {"config"} | LOGS
 FLOORS: dict[str, set[str]] = {
     "gunicorn": set(),
     "errors": set(),
-    **{room: GROUND | SYSTEM for room in SYSTEM},
+    **dict.fromkeys(SYSTEM, GROUND | SYSTEM),
     "http": GROUND | {"http"},
     "config": GROUND | SYSTEM | {"config"},
-    **{room: LOW for room in LOGS},
+    **dict.fromkeys(LOGS, LOW),
     "workers": LOW | {"http", "workers"},
     "master": LOW | {"master"},
     "sites": GROUND | SYSTEM | {"config", "sites"},
@@ -101,7 +101,9 @@ def test_http_knows_no_socket_and_no_os(path: Path) -> None:
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
-            else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
         )
     }
     assert not names & {"socket", "os", "select", "selectors", "signal", "ssl", "threading"}
@@ -116,7 +118,10 @@ def test_http_knows_no_socket_and_no_os(path: Path) -> None:
             "gunicorn.sites.generator",
             ["gunicorn.http", "gunicorn.workers", "gunicorn.arbiter", "ssl", "logging"],
         ),
-        ("gunicorn.sites.control", ["gunicorn.http", "gunicorn.workers", "gunicorn.arbiter", "ssl"]),
+        (
+            "gunicorn.sites.control",
+            ["gunicorn.http", "gunicorn.workers", "gunicorn.arbiter", "ssl"],
+        ),
         ("gunicorn.http.parser", ["gunicorn.config", "gunicorn.workers", "gunicorn.system"]),
     ],
 )

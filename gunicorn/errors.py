@@ -11,20 +11,21 @@ import enum
 class ExitStatus(enum.IntEnum):
     """Every exit status of our commands; the manual prints this table."""
 
-    #: ended as asked
-    OK = 0
-    #: a setting, the environment or the machine does not allow it; one line says which
-    FAILURE = 1
-    #: the command line cannot be understood
-    USAGE = 2
-    #: a worker could not boot (its hooks, its class, its user)
-    WORKER_BOOT = 3
-    #: the application could not be imported
-    APP_LOAD = 4
-    #: a site file is wrong (EX_CONFIG of sysexits.h); systemd does not retry it
-    SITE = 78
-    #: an error of the server itself, with its traceback
-    UNEXPECTED = 255
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> ExitStatus:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    OK = 0, "ended as asked"
+    FAILURE = 1, "a setting, the environment or the machine does not allow it; one line says which"
+    USAGE = 2, "the command line cannot be understood"
+    WORKER_BOOT = 3, "no worker could boot: its hooks, its class or its user"
+    APP_LOAD = 4, "the application could not be imported"
+    SITE = 78, "a site file is wrong (EX_CONFIG of sysexits.h); systemd does not retry"
+    UNEXPECTED = 255, "an error of the server itself, with its traceback"
 
 
 class ConfigError(Exception):

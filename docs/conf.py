@@ -1,0 +1,35 @@
+"""Sphinx configuration. The settings reference and the exit statuses are written from the code at every build."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from gunicorn import __version__  # noqa: E402 - the path above comes first
+
+project = "Gunicorn"
+author = "Gunicorn developers"
+project_copyright = "2026, the Gunicorn developers"
+version = release = __version__
+extensions: list[str] = []
+exclude_patterns = ["_build", "_generated"]
+html_theme = "alabaster"
+html_theme_options = {"description": "Pre-fork WSGI server and its sites"}
+nitpicky = True
+
+
+def write_generated(app: object) -> None:
+    from gunicorn.config import manual
+    from gunicorn.errors import ExitStatus
+
+    out = HERE / "_generated"
+    out.mkdir(exist_ok=True)
+    (out / "settings.inc").write_text(manual.render_rst(), encoding="utf-8")
+    rows = [f"   * - {status.value}\n     - {status.meaning}" for status in ExitStatus]
+    table = ".. list-table::\n   :header-rows: 1\n\n   * - status\n     - meaning\n" + "\n".join(rows)
+    (out / "exit-statuses.inc").write_text(table + "\n", encoding="utf-8")
+
+
+def setup(app: object) -> None:
+    app.connect("builder-inited", write_generated)  # type: ignore[attr-defined]

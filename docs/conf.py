@@ -1,4 +1,4 @@
-"""Sphinx configuration. The settings reference and the exit statuses are written from the code at every build."""
+"""Sphinx configuration; the settings and the exit statuses are written from the code each time."""
 
 import sys
 from pathlib import Path
@@ -27,8 +27,8 @@ def write_generated(app: object) -> None:
     out.mkdir(exist_ok=True)
     (out / "settings.inc").write_text(manual.render_rst(), encoding="utf-8")
     rows = [f"   * - {status.value}\n     - {status.meaning}" for status in ExitStatus]
-    table = ".. list-table::\n   :header-rows: 1\n\n   * - status\n     - meaning\n" + "\n".join(rows)
-    (out / "exit-statuses.inc").write_text(table + "\n", encoding="utf-8")
+    head = ".. list-table::\n   :header-rows: 1\n\n   * - status\n     - meaning"
+    (out / "exit-statuses.inc").write_text("\n".join([head, *rows, ""]), encoding="utf-8")
 
 
 def setup(app: object) -> None:

@@ -1,0 +1,1 @@
+"""Ten-line WSGI applications served by the tests."""

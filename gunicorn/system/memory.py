@@ -1,0 +1,145 @@
+"""What a worker and its master share: a page of memory, and a pipe for what needs words.
+
+The worker writes, the master reads; no other direction exists. Everything that happens per
+request is a store into the page, so it costs no system call. The pipe carries what happens once:
+ready, failed, log files reopened. The page knows nothing of HTTP and judges nothing:
+``master/watchdog.py`` does.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from dataclasses import dataclass
+from time import monotonic
+
+__all__ = ["Report", "WorkerSlot"]
+
+# Places in the page, in units of 8 bytes. An aligned store of 8 bytes is one store on every machine
+# CPython runs the mmap module on, so a reader sees the old value or the new one.
+_BEAT, _REQUESTS, _REQUEST_STARTED = range(3)
+
+#: a report must fit into an empty pipe (64 KiB), or the worker would wait for the master
+_TEXT_LIMIT = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One message of a worker: ``kind`` is ready, failed, reopened or replace."""
+
+    kind: str
+    text: str = ""
+    exit_status: int = 0
+
+
+class WorkerSlot:
+    """One worker's share, made by the master before the fork and inherited through it.
+
+    Afterwards each side calls ``keep_worker_side()`` or ``keep_master_side()`` and holds one end
+    of the pipe.
+    """
+
+    def __init__(self) -> None:
+        self._page = mmap.mmap(-1, mmap.PAGESIZE)
+        view = memoryview(self._page)
+        self._instants = view.cast("d")
+        self._counts = view.cast("q")
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._unread = b""
+        self._instants[_BEAT] = monotonic()
+
+    # -- worker side --------------------------------------------------------------------------
+
+    def notify(self) -> None:
+        """Beat: say that the worker is alive now."""
+        self._instants[_BEAT] = monotonic()
+
+    def begin_request(self) -> None:
+        """Say that a request is being served from now on."""
+        self._instants[_REQUEST_STARTED] = monotonic()
+
+    def end_request(self) -> None:
+        """Say that the request is served, and count it."""
+        self._instants[_REQUEST_STARTED] = 0.0
+        self._counts[_REQUESTS] += 1
+
+    def mark_ready(self) -> None:
+        """Tell the master that the application is loaded and requests are taken."""
+        self.notify()
+        self._send({"kind": "ready"})
+
+    def mark_failed(self, text: str, exit_status: int) -> None:
+        """Tell the master why this worker cannot boot; ``text`` is usually a traceback."""
+        # The end of a traceback says what happened, its start only where it began.
+        self._send({"kind": "failed", "text": text[-_TEXT_LIMIT:], "exit_status": exit_status})
+
+    def mark_reopened(self) -> None:
+        """Tell the master that this worker writes to the reopened log files."""
+        self._send({"kind": "reopened"})
+
+    def ask_replacement(self) -> None:
+        """Ask the master for a successor; the worker goes on serving until it is told to stop."""
+        self._send({"kind": "replace"})
+
+    def keep_worker_side(self) -> None:
+        """After the fork, in the worker: the reading end is the master's."""
+        if self._reader >= 0:
+            os.close(self._reader)
+            self._reader = -1
+
+    def _send(self, message: dict[str, object]) -> None:
+        try:
+            os.write(self._writer, json.dumps(message).encode() + b"\n")
+        except OSError:
+            pass  # the master is gone; the worker will notice by its parent, not here
+
+    # -- master side --------------------------------------------------------------------------
+
+    def last_update(self) -> float:
+        """Give the monotonic instant of the last beat."""
+        return self._instants[_BEAT]
+
+    @property
+    def requests(self) -> int:
+        """How many requests the worker has served."""
+        return self._counts[_REQUESTS]
+
+    def busy_seconds(self) -> float | None:
+        """For how long the current request has been served; None when the worker is idle."""
+        started = self._instants[_REQUEST_STARTED]
+        return monotonic() - started if started else None
+
+    def read_report(self) -> Report | None:
+        """Give the next report of the worker, None when there is none (yet, or any more)."""
+        while b"\n" not in self._unread:
+            try:
+                chunk = os.read(self._reader, 65536)
+            except (BlockingIOError, OSError):
+                return None
+            if not chunk:
+                return None
+            self._unread += chunk
+        line, _, self._unread = self._unread.partition(b"\n")
+        fields = json.loads(line)
+        return Report(fields["kind"], fields.get("text", ""), fields.get("exit_status", 0))
+
+    def keep_master_side(self) -> None:
+        """After the fork, in the master: the writing end is the worker's."""
+        if self._writer >= 0:
+            os.close(self._writer)
+            self._writer = -1
+
+    # -- both ---------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """Give this side's end of the pipe: readable in the master when a report has come."""
+        return self._writer if self._writer >= 0 and self._reader < 0 else self._reader
+
+    def close(self) -> None:
+        """Let go of this process's share. The page stays mapped, so a late beat harms nobody."""
+        for fd in (self._reader, self._writer):
+            if fd >= 0:
+                os.close(fd)
+        self._reader = self._writer = -1

@@ -1,0 +1,25 @@
+"""Where the configuration file is."""
+
+from gunicorn.config.setting import Setting
+from gunicorn.config.validators import validate_path
+
+SECTION = "Config File"
+
+
+class ConfigFile(Setting):
+    name = "config"
+    section = SECTION
+    cli = ["-c", "--config"]
+    meta = "FILE"
+    validator = validate_path
+    accepts = "a path, file:PATH or python:MODULE"
+    restart = True
+    desc = """\
+        The configuration file, by default ``./gunicorn.conf.py`` where there is one.
+
+        A path, ``file:PATH``, or ``python:MODULE`` for a module that can be imported. The file is
+        Python; names assigned at its top level are settings. It is run at every start and at every
+        reload. A file that is named but does not exist is an error.
+
+        Only the command line and ``GUNICORN_CMD_ARGS`` can set this.
+        """

@@ -1,0 +1,153 @@
+"""How many workers, of which kind, and how long they may take."""
+
+from gunicorn.config.setting import Setting
+from gunicorn.config.validators import validate_class, validate_pos_int
+from gunicorn.config.validators import whole_number
+
+SECTION = "Worker Processes"
+
+
+class Workers(Setting):
+    name = "workers"
+    section = SECTION
+    cli = ["-w", "--workers"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 1
+    desc = """\
+        The number of worker processes.
+
+        Generally two to four for each processor core; try what suits the work of your application.
+        The environment variable ``WEB_CONCURRENCY`` sets the default.
+        """
+
+
+class WorkerClass(Setting):
+    name = "worker_class"
+    section = SECTION
+    cli = ["-k", "--worker-class"]
+    meta = "STRING"
+    validator = validate_class
+    accepts = "the name of a worker type, egg:DIST#NAME, an import path or a class"
+    default = "sync"
+    desc = """\
+        The type of the workers.
+
+        ``sync`` suits most applications. Any subclass of ``gunicorn.workers.base.Worker`` can be
+        given: as a class in a configuration file, by its import path (``mypackage.MyWorker``), or
+        as the entry point of a distribution (``egg:mydist#myworker``).
+        """
+
+
+class WorkerConnections(Setting):
+    name = "worker_connections"
+    section = SECTION
+    cli = ["--worker-connections"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 1000
+    desc = """\
+        The number of connections one worker holds at the same time.
+
+        Connections whose request is still arriving, whose response is still leaving, or that are
+        kept alive all count. A worker that holds this many accepts no more until one is gone.
+        """
+
+
+class MaxRequests(Setting):
+    name = "max_requests"
+    section = SECTION
+    cli = ["--max-requests"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 0
+    desc = """\
+        The number of requests after which a worker is replaced.
+
+        A simple way to limit the damage of memory leaks. 0 means that workers are never replaced
+        for this reason.
+        """
+
+
+class MaxRequestsJitter(Setting):
+    name = "max_requests_jitter"
+    section = SECTION
+    cli = ["--max-requests-jitter"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 0
+    desc = """\
+        The most that is added at random to ``max_requests``, for each worker anew.
+
+        It keeps the workers from being replaced all at once.
+        """
+
+
+class Timeout(Setting):
+    name = "timeout"
+    section = SECTION
+    cli = ["-t", "--timeout"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 30
+    desc = """\
+        Workers silent for more than this many seconds are killed and replaced.
+
+        For sync workers it is the longest a request may take in the application; raise it well
+        beyond thirty seconds only when you know what that means for the other clients. Other worker
+        types give signs of life whatever their requests do. 0 disables the check.
+        """
+
+
+class GracefulTimeout(Setting):
+    name = "graceful_timeout"
+    section = SECTION
+    cli = ["--graceful-timeout"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 30
+    desc = """\
+        The number of seconds a worker may take to finish its requests when it is told to stop.
+
+        A worker that is still alive after that is killed. It applies to stop, reload, and to a
+        reduced number of workers.
+        """
+
+
+class BootTimeout(Setting):
+    name = "boot_timeout"
+    section = SECTION
+    cli = ["--boot-timeout"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 60
+    desc = """\
+        The number of seconds a new worker may take until it is ready.
+
+        It covers the import of the application. A worker that needs longer counts as one that
+        failed to boot: a start ends with an error, and a reload is withdrawn while the old workers
+        go on serving. 0 disables the check.
+        """
+
+
+class Keepalive(Setting):
+    name = "keepalive"
+    section = SECTION
+    cli = ["--keep-alive"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 2
+    desc = """\
+        The number of seconds to wait for the next request on a connection that is kept alive.
+
+        Generally between 1 and 5 for clients that come directly; behind a proxy make it longer than
+        the proxy keeps its connections. 0 closes each connection after its response.
+        """

@@ -191,8 +191,10 @@ class Config:
             found.append(f"keyfile from {self.origin('keyfile')} needs a certfile")
         upload = self.settings["tmp_upload_dir"].value
         if upload and not os.path.isdir(upload):
-            found.append(f'tmp_upload_dir "{upload}" is not a directory, '
-                         f"from {self.origin('tmp_upload_dir')}")
+            found.append(
+                f'tmp_upload_dir "{upload}" is not a directory, '
+                f"from {self.origin('tmp_upload_dir')}"
+            )
         return found
 
     def needing_restart(self, newer: Config) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Report = Callable[[str], None]
 
 #: searched in the current directory when no ``-c`` is given
-DEFAULT_FILE = "./gunicorn.conf.py"
+DEFAULT_FILE = "gunicorn.conf.py"
 
 #: Names that are settings of other versions of the server and do nothing here: a file that assigns
 #: them loads, with one warning. They are never taken for misspellings.
@@ -58,9 +58,7 @@ def assign(cfg: Config, name: str, value: Any, origin: str, report: Report = ref
         report(str(error))
 
 
-def apply_environment(
-    cfg: Config, environ: Mapping[str, str], report: Report = refuse
-) -> None:
+def apply_environment(cfg: Config, environ: Mapping[str, str], report: Report = refuse) -> None:
     """Take what platforms set for any server; an empty variable counts as absent."""
     port = environ.get("PORT")
     if port:
@@ -113,7 +111,9 @@ def parse_variable(
     finally:
         parser.error = usual  # type: ignore[method-assign]
     if options.args:
-        raise ConfigError(f"${variable}: {options.args[0]!r} is no option; it can hold options only")
+        raise ConfigError(
+            f"${variable}: {options.args[0]!r} is no option; it can hold options only"
+        )
     return options
 
 

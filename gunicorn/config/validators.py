@@ -45,7 +45,10 @@ def validate_dict(value: Any) -> dict[Any, Any]:
 def validate_pos_int(value: Any) -> int:
     """A whole number of 0 or more; as text in Python's notation (``5``, ``0x10``, ``0o22``)."""
     if isinstance(value, str):
-        number = int(value.strip(), 0)
+        try:
+            number = int(value.strip(), 0)
+        except ValueError:
+            raise ValueError(f"Not a whole number: {value!r}") from None
     elif isinstance(value, int):
         number = int(value)
     else:
@@ -81,7 +84,10 @@ def validate_umask(value: Any) -> int:
 def validate_mode(value: Any) -> int:
     """A file mode between 0 and 0o777; as text always octal, because nobody writes 384 for 0600."""
     if isinstance(value, str):
-        return _mode_bits(int(value.strip(), 8), value)
+        try:
+            return _mode_bits(int(value.strip(), 8), value)
+        except ValueError:
+            raise ValueError(f"Not a file mode: {value!r}") from None
     return _mode_bits(validate_pos_int(value), value)
 
 

@@ -1,0 +1,1 @@
+"""From a command or a program to a running master: configuration, application, start."""

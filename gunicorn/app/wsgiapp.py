@@ -1,0 +1,62 @@
+"""The ``gunicorn`` command: ``gunicorn [OPTIONS] APP_MODULE``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gunicorn import __version__, util
+from gunicorn.app import base
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+USAGE = "%(prog)s [OPTIONS] APP_MODULE"
+
+
+class WSGIApplication(base.Application):
+    """The application that APP_MODULE names, see :func:`gunicorn.util.import_app`."""
+
+    app_uri: str
+
+    def init(
+        self, parser: argparse.ArgumentParser, opts: argparse.Namespace, args: list[str]
+    ) -> None:
+        """Take APP_MODULE; usage and exit status 2 when it is not exactly one."""
+        if len(args) != 1:
+            parser.error(
+                f"One application module, not {len(args)}: {' '.join(args)}"
+                if args
+                else "No application module specified."
+            )
+        self.app_uri = args[0]
+        self.cfg.set("default_proc_name", self.app_uri, "APP_MODULE")
+
+    def load(self) -> Any:
+        """Import the application."""
+        return util.import_app(self.app_uri)
+
+
+def run(prog: str | None = None) -> None:
+    """Serve APP_MODULE, or with ``--site NAME`` a site of ``/etc/gunicorn.d``.
+
+    ``prog`` is the name to go by; without it the one the command was called by.
+    """
+    name = prog or os.path.basename(sys.argv[0])
+    match sys.argv[1:]:
+        # What machines ask most often is answered without argparse.
+        case ["-v" | "--version"]:
+            print(f"{name} (version {__version__})")
+        # The site file holds all its settings, so the option stands alone.
+        case ["--site", site]:
+            from gunicorn.app.siteapp import SiteApplication  # the init layer is not for everybody
+
+            SiteApplication(site).run()
+        case _:
+            WSGIApplication(USAGE, prog=name).run()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,122 @@
+"""The command line behind ``scripts/bench``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from benchmarks import measure, table
+from benchmarks.peers import PEERS
+from benchmarks.scenarios import SCENARIOS
+
+
+def default_home() -> Path:
+    """Return where ``scripts/bench`` puts the peers when it is told nothing."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("BENCH_HOME") or cache / "gunicorn-bench")
+
+
+def read_machine() -> str:
+    """Return the processor and kernel in a few words."""
+    model = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release().split('-')[0]}"
+
+
+def _names_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        chosen = [name.strip() for name in text.split(",")]
+        if wrong := set(chosen) - set(known):
+            raise argparse.ArgumentTypeError(
+                f"unknown: {', '.join(sorted(wrong))}; known: {', '.join(known)}"
+            )
+        return chosen
+
+    return parse
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 60:
+        raise argparse.ArgumentTypeError("must be from 1 to 60")
+    return number
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--home", type=Path, default=default_home(), help=argparse.SUPPRESS)
+    parser.add_argument("--scenarios", type=_names_of(SCENARIOS), default=list(SCENARIOS))
+    parser.add_argument("--peers", type=_names_of(PEERS), default=list(PEERS))
+    parser.add_argument("--rounds", type=_count, default=5, help="default: 5")
+    parser.add_argument("--seconds", type=_count, default=2, help="of one sample; default: 2")
+    parser.add_argument("--list", action="store_true", help="name the scenarios and peers, and end")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="everything, for a program")
+    output.add_argument("--rst", action="store_true", help="the table for the manual")
+    return parser
+
+
+def _print_list(versions: dict[str, str | None]) -> None:
+    for scenario in SCENARIOS.values():
+        print(f"{scenario.name:18}{scenario.title}")
+    for name, version in versions.items():
+        print(f"{name:18}{version or 'not installed'}  {PEERS[name].note}".rstrip())
+
+
+def main() -> int:
+    arguments = build_parser().parse_args()
+    versions = {name: PEERS[name].version(arguments.home) for name in arguments.peers}
+    if arguments.list:
+        _print_list(versions)
+        return 0
+
+    def tell(text: str) -> None:
+        if not arguments.quiet:
+            print(f"bench: {text}", file=sys.stderr)
+
+    for name in (name for name, version in versions.items() if version is None):
+        tell(f"{name} is not installed, left out")
+    installed = {name: version for name, version in versions.items() if version is not None}
+    if len(os.sched_getaffinity(0)) < 2:
+        tell("one core only: server and load generator share it, so do not trust the rates")
+    facts = table.Facts(
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        machine=read_machine(),
+        python=platform.python_version(),
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        versions=installed,
+    )
+    plan = measure.Plan(
+        home=arguments.home,
+        scenarios=[SCENARIOS[name] for name in arguments.scenarios],
+        peers=[PEERS[name] for name in installed],
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+    )
+    samples = []
+    try:
+        for sample in measure.take_samples(plan, tell):
+            samples.append(sample)
+    except KeyboardInterrupt:
+        tell("interrupted; this is what was measured until then")
+    rows = table.build_rows(samples)
+    if arguments.json:
+        sys.stdout.write(table.format_json(rows, samples, facts))
+    else:
+        write = table.format_rst if arguments.rst else table.format_text
+        sys.stdout.write(write(rows, facts))
+    return 0 if rows else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

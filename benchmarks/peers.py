@@ -1,0 +1,132 @@
+"""Who is asked: one row per server with its command line, one worker each, otherwise as it comes.
+
+A peer's options are those its own manual gives for plain WSGI over HTTP/1.1; a peer is neither
+tuned nor handicapped. Refuses to know what is asked of it, except whether requests are logged.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parent.parent
+
+#: The row all ratios refer to.
+OURS = "ours"
+
+APP = "apps:application"
+
+_BJOERN = "import bjoern, apps; bjoern.run(apps.application, {host!r}, {port})"
+
+_VERSION = "import importlib.metadata as m; print(m.version({distribution!r}))"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What one start of a peer needs to know."""
+
+    host: str
+    port: int
+    access_log: Path | None = None
+    worker_connections: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One server. ``command`` gives the arguments after the virtualenv's ``bin`` directory."""
+
+    name: str
+    venv: str
+    distribution: str
+    command: Callable[[Launch], list[str]]
+    has_access_log: bool = True
+    note: str = ""
+    import_path: str = ""
+
+    def argv(self, home: Path, launch: Launch) -> list[str]:
+        program, *arguments = self.command(launch)
+        return [str(home / self.venv / "bin" / program), *arguments]
+
+    def version(self, home: Path) -> str | None:
+        """Return the version that would run, None when the peer is not installed."""
+        if self.name == OURS:
+            program = "import gunicorn; print(gunicorn.__version__)"
+        else:
+            program = _VERSION.format(distribution=self.distribution)
+        python = home / self.venv / "bin" / "python"
+        if not python.exists():
+            return None
+        done = subprocess.run(
+            [python, "-c", program],
+            cwd=home,
+            env={"PYTHONPATH": self.import_path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _gunicorn(*options: str) -> Callable[[Launch], list[str]]:
+    """Return the command line shared by us and gunicorn, as the documented flags are the same."""
+
+    def command(launch: Launch) -> list[str]:
+        argv = ["python", "-m", "gunicorn", "--workers", "1"]
+        argv += ["--bind", f"{launch.host}:{launch.port}", *options]
+        if launch.access_log:
+            argv += ["--access-logfile", str(launch.access_log)]
+        if launch.worker_connections:
+            argv += ["--worker-connections", str(launch.worker_connections)]
+        return [*argv, APP]
+
+    return command
+
+
+def _granian(launch: Launch) -> list[str]:
+    # Its access log goes where its other log goes, to standard output: a file here as well.
+    log = ["--access-log"] if launch.access_log else []
+    address = ["--host", launch.host, "--port", str(launch.port)]
+    return ["granian", "--interface", "wsgi", "--workers", "1", *address, *log, APP]
+
+
+def _uwsgi(launch: Launch) -> list[str]:
+    log = ["--logto", str(launch.access_log)] if launch.access_log else ["--disable-logging"]
+    address = ["--http-socket", f"{launch.host}:{launch.port}"]
+    return ["uwsgi", "--master", "--processes", "1", *address, *log, "--module", APP]
+
+
+def _waitress(launch: Launch) -> list[str]:
+    return ["waitress-serve", f"--listen={launch.host}:{launch.port}", APP]
+
+
+def _bjoern(launch: Launch) -> list[str]:
+    return ["python", "-c", _BJOERN.format(host=launch.host, port=launch.port)]
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        # Our row borrows the interpreter of the peers' virtualenv and imports the clone.
+        Peer(OURS, "peers", "gunicorn", _gunicorn(), import_path=str(CLONE)),
+        Peer(
+            "gunicorn-sync",
+            "gunicorn",
+            "gunicorn",
+            _gunicorn("--worker-class", "sync"),
+            note="closes every connection",
+        ),
+        Peer(
+            "gunicorn-gthread",
+            "gunicorn",
+            "gunicorn",
+            _gunicorn("--worker-class", "gthread", "--threads", "4"),
+            note="4 threads",
+        ),
+        Peer("granian", "peers", "granian", _granian),
+        Peer("uwsgi", "peers", "uWSGI", _uwsgi, note="closes unannounced, hence errors"),
+        Peer("waitress", "peers", "waitress", _waitress, has_access_log=False, note="4 threads"),
+        Peer("bjoern", "peers", "bjoern", _bjoern, has_access_log=False, note="C"),
+    )
+}

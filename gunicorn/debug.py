@@ -55,5 +55,5 @@ def spew(trace_names: Collection[str] | None = None, show_values: bool = False) 
 
 def unspew() -> None:
     """End what :func:`spew` began."""
-    threading.settrace(None)  # type: ignore[arg-type]
+    threading.settrace(None)
     sys.settrace(None)

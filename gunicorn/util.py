@@ -32,16 +32,27 @@ __all__ = [
     "is_ipv6",
     "load_class",
     "nearest",
-    "parse_address",
     "one_line",
+    "parse_address",
     "write",
     "write_chunk",
 ]
 
 #: RFC 2616 section 13.5.1: fields of one connection; Server and Date are the server's as well
 HOP_HEADERS = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailer trailers "
-    "transfer-encoding upgrade server date".split()
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+        "server",
+        "date",
+    }
 )
 
 #: short class names that are no entry in a module's table
@@ -202,9 +213,9 @@ def _entry_point(section: str, name: str, distribution: str | None) -> Any:
 def import_app(uri: str) -> Any:
     """The application that APP_MODULE names: ``MODULE``, ``MODULE:NAME``, ``MODULE:FACTORY(...)``.
 
-    After the colon stand a name, attributes of it, and calls with literal arguments; without a colon
-    it is ``application``. Raises AppImportError where the text is at fault. What the application's
-    own code raises while it is imported or called is let through.
+    After the colon stand a name, attributes of it, and calls with literal arguments; without a
+    colon it is ``application``. Raises AppImportError where the text is at fault. What the
+    application's own code raises while it is imported or called is let through.
     """
     name, _, target = uri.partition(":")
     module = _import_app_module(name, target or "application")
@@ -237,7 +248,8 @@ def _import_app_module(name: str, target: str) -> ModuleType:
             raise
         looked_in = sys.path[0] or os.getcwd()
         raise AppImportError(
-            f"No module named {error.name!r}: looked for {name!r} in {looked_in} and the Python path"
+            f"No module named {error.name!r}: looked for {name!r} in {looked_in} "
+            "and the Python path"
         ) from error
     except (TypeError, ValueError) as error:
         if name.isidentifier() or all(part.isidentifier() for part in name.split(".")):
@@ -295,7 +307,8 @@ def _evaluate(node: ast.expr, module: ModuleType, uri: str) -> Any:
         return _attribute(_evaluate(node.value, module, uri), node.attr, module, uri)
     if not isinstance(node, ast.Call):
         raise AppImportError(
-            f"Failed to parse {ast.unparse(node)!r} in {uri!r} as an attribute name or function call"
+            f"Failed to parse {ast.unparse(node)!r} in {uri!r} as an attribute name or "
+            "function call"
         )
     function = _evaluate(node.func, module, uri)
     try:
@@ -320,7 +333,7 @@ def _evaluate(node: ast.expr, module: ModuleType, uri: str) -> Any:
 
 
 def http_date(timestamp: float | None = None) -> str:
-    """An IMF-fixdate (RFC 9110 section 5.6.7) of ``timestamp``, seconds since the epoch, or of now."""
+    """An IMF-fixdate (RFC 9110 section 5.6.7) of ``timestamp``, seconds since the epoch, or now."""
     import email.utils  # used per second at most
 
     return email.utils.formatdate(timestamp, usegmt=True)

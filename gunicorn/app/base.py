@@ -5,8 +5,8 @@
 configuration file and the command line as well.
 
 Rules: a mistake of the user is one line on standard error and the exit status of
-``errors.ExitStatus``; a traceback is shown only when it is of the user's own code. The master's parts
-are imported when they are needed: a wrong command line should not pay for a server.
+``errors.ExitStatus``; a traceback is shown only when it is of the user's own code. The parts of
+the master are imported when they are needed: a wrong command line should not pay for a server.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class Application(BaseApplication):
         sources.apply_arguments(self.cfg, opts, report=self.report)
 
     def load_config_from_file(self, location: str, origin: str = "the program") -> None:
-        """Run a configuration file (a path, ``file:PATH``, ``python:MODULE``) and take its settings."""
+        """Run a configuration file (PATH, ``file:PATH``, ``python:MODULE``), take its settings."""
         try:
             sources.apply_file(self.cfg, location, origin, self.report)
         except ConfigError as error:

@@ -48,7 +48,7 @@ def add_option(parser: argparse.ArgumentParser, item: Setting) -> None:
     if item.const is not None:
         options["const"] = item.const
     if not str(item.action or "").startswith("store_"):
-        options["type"] = item.type or str
+        options["type"] = type(item).type or str
         options["metavar"] = item.meta
         if item.nargs is not None:
             options["nargs"] = item.nargs

@@ -64,7 +64,7 @@ class Config:
         self.settings[name].set(value, origin)
 
     def assign(self, name: str, value: Any, origin: str) -> None:
-        """As :meth:`set`, for values that people write: one ConfigError says what, where, what else.
+        """As :meth:`set`, for values that people write: a ConfigError says what and where.
 
         Every source goes through here: configuration files, flags, the environment, site files.
         """
@@ -96,7 +96,7 @@ class Config:
     def worker_class_str(self) -> str:
         """The worker class as text, for the log."""
         uri = self.settings["worker_class"].value
-        return uri if isinstance(uri, str) else uri.__name__
+        return str(uri if isinstance(uri, str) else uri.__name__)
 
     @property
     def worker_class(self) -> Any:
@@ -139,7 +139,7 @@ class Config:
     @property
     def proc_name(self) -> str:
         """The name in the process title."""
-        return self.settings["proc_name"].value or self.settings["default_proc_name"].value
+        return str(self.settings["proc_name"].value or self.settings["default_proc_name"].value)
 
     @property
     def env(self) -> dict[str, str]:
@@ -154,7 +154,7 @@ class Config:
 
     @property
     def ssl_version(self) -> int:
-        """The protocol constant for ``ssl.SSLContext`` that plugins ask for: any TLS, server side."""
+        """The protocol constant that plugins give to ``ssl.SSLContext``: any TLS."""
         import ssl  # only plugins that build their own context come here
 
         return ssl.PROTOCOL_TLS_SERVER

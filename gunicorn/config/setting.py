@@ -35,8 +35,8 @@ class Setting:
     ``name`` is what configuration files assign to; a subclass without one is a shared base and
     is not registered. ``cli`` lists the flags, ``meta``, ``action``, ``type``, ``nargs`` and
     ``const`` are argparse's. ``desc`` is the manual text in reStructuredText, its first line the
-    help line. ``accepts`` says in words what the validator takes; ``restart`` marks a setting that a
-    reload cannot change.
+    help line. ``accepts`` says in words what the validator takes; ``restart`` marks a setting that
+    a reload cannot change.
     """
 
     name: ClassVar[str] = ""

@@ -11,7 +11,6 @@ raises ConfigError unless the caller collects them (``--check-config`` wants all
 
 from __future__ import annotations
 
-import os
 import sys
 import types
 
@@ -35,13 +34,40 @@ DEFAULT_FILE = "gunicorn.conf.py"
 #: Names that are settings of other versions of the server and do nothing here: a file that assigns
 #: them loads, with one warning. They are never taken for misspellings.
 WITHOUT_EFFECT = frozenset(
-    """
-    asgi_lifespan asgi_loop disable_redirect_access_to_syslog django_settings do_handshake_on_connect
-    dogstatsd_tags enable_stdio_inheritance http_protocols logconfig logconfig_dict logconfig_json paste
-    pre_exec preload_app print_config protocol raw_paste_global_conf reload reload_engine
-    reload_extra_files reuse_port ssl_version statsd_host statsd_prefix suppress_ragged_eofs syslog
-    syslog_addr syslog_facility syslog_prefix threads worker_tmp_dir wsgi_app
-    """.split()
+    [
+        "asgi_lifespan",
+        "asgi_loop",
+        "disable_redirect_access_to_syslog",
+        "django_settings",
+        "do_handshake_on_connect",
+        "dogstatsd_tags",
+        "enable_stdio_inheritance",
+        "http_protocols",
+        "logconfig",
+        "logconfig_dict",
+        "logconfig_json",
+        "paste",
+        "pre_exec",
+        "preload_app",
+        "print_config",
+        "protocol",
+        "raw_paste_global_conf",
+        "reload",
+        "reload_engine",
+        "reload_extra_files",
+        "reuse_port",
+        "ssl_version",
+        "statsd_host",
+        "statsd_prefix",
+        "suppress_ragged_eofs",
+        "syslog",
+        "syslog_addr",
+        "syslog_facility",
+        "syslog_prefix",
+        "threads",
+        "worker_tmp_dir",
+        "wsgi_app",
+    ]
 )
 
 
@@ -94,7 +120,7 @@ def apply_arguments(
 def parse_variable(
     parser: argparse.ArgumentParser, environ: Mapping[str, str], variable: str = "GUNICORN_CMD_ARGS"
 ) -> argparse.Namespace:
-    """The flags in ``GUNICORN_CMD_ARGS``, split as a shell would; ConfigError when unintelligible."""
+    """The flags in ``GUNICORN_CMD_ARGS``, split as by a shell; ConfigError when wrong."""
     import shlex  # few environments have the variable
 
     def error(message: str) -> None:
@@ -246,7 +272,7 @@ def _survey(path: str) -> tuple[dict[str, int], list[str]]:
 
 
 def _module_level(tree: ast.Module) -> list[ast.AST]:
-    """Every node that runs in the module's own namespace: not what is inside functions and classes."""
+    """Every node that runs in the module's own namespace, not inside functions or classes."""
     import ast
 
     inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.comprehension)

@@ -1,7 +1,7 @@
 """What each kind of value accepts, and what it becomes.
 
-A validator takes one value and returns the value to keep, or raises ValueError or TypeError with one
-line; who calls it adds the name, the place and what would be right (``Config.assign``). The same
+A validator takes one value and returns the value to keep, or raises ValueError or TypeError with
+one line; who calls it adds the name, the place and what would be right (``Config.assign``). The same
 validators serve configuration files, flags, the environment, Paste files and site files, so every
 form that a text file can hold is accepted as text too.
 
@@ -250,7 +250,7 @@ def validate_callable(arity: int) -> Callable[[Any], Hook]:
     """
 
     def validate(value: Any) -> Hook:
-        hook = _imported(value) if isinstance(value, str) else value
+        hook: Hook = _imported(value) if isinstance(value, str) else value
         if not callable(hook):
             raise TypeError(f"Value is not callable: {value}")
         if arity != -1 and not takes(hook, arity):
@@ -261,7 +261,7 @@ def validate_callable(arity: int) -> Callable[[Any], Hook]:
 
 
 def validate_post_request(value: Any) -> Hook:
-    """``post_request(worker, req, environ, resp)``; hooks without the last one or two still work."""
+    """``post_request(worker, req, environ, resp)``; the last one or two may be missing."""
     hook = validate_callable(-1)(value)
     if takes(hook, 4):
         return hook

@@ -59,10 +59,10 @@ class ForwardedAllowIPS(Setting):
     desc = """\
         The front ends whose forwarding headers are believed, separated by commas.
 
-        Addresses or networks (``10.0.0.0/8``); ``*`` believes everybody, for set-ups where the address
-        of the front end is not known in advance and nobody else can connect. Connections over a
-        Unix socket are always believed. The environment variable ``FORWARDED_ALLOW_IPS`` sets the
-        default.
+        Addresses or networks (``10.0.0.0/8``); ``*`` believes everybody, for set-ups where the
+        address of the front end is not known in advance and nobody else can connect. Connections
+        over a Unix socket are always believed. The environment variable ``FORWARDED_ALLOW_IPS``
+        sets the default.
         """
 
 
@@ -93,8 +93,8 @@ class HeaderMap(Setting):
         What happens to header fields with an underscore in their name.
 
         In the environ such a field cannot be told from the one with a hyphen, so it can pose as a
-        field that a front end has vouched for. ``drop`` ignores it, ``refuse`` answers the request with
-        status 400, ``dangerous`` lets it through.
+        field that a front end has vouched for. ``drop`` ignores it, ``refuse`` answers the request
+        with status 400, ``dangerous`` lets it through.
         """
 
 

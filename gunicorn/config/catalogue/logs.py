@@ -103,8 +103,8 @@ class LoggerClass(Setting):
     desc = """\
         The class that writes the logs.
 
-        ``simple`` is ``gunicorn.glogging.Logger``. A subclass can be given as a class, by its import
-        path, or as the entry point of a distribution (``egg:mydist#mylogger``).
+        ``simple`` is ``gunicorn.glogging.Logger``. A subclass can be given as a class, by its
+        import path, or as the entry point of a distribution (``egg:mydist#mylogger``).
         """
 
 

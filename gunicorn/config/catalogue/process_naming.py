@@ -15,8 +15,8 @@ class Procname(Setting):
     desc = """\
         The name in the titles of the processes, as ``ps`` and ``top`` show them.
 
-        It tells several servers on one machine apart: ``gunicorn: master [NAME]``. By default the name
-        of the application. Needs the module ``setproctitle``.
+        It tells several servers on one machine apart: ``gunicorn: master [NAME]``. By default the
+        name of the application. Needs the module ``setproctitle``.
         """
 
 

@@ -1,8 +1,7 @@
-"""What a request may look like: limits, and the doors that are closed unless somebody needs them."""
+"""What a request may look like: limits, and doors that are closed unless needed."""
 
 from gunicorn.config.setting import Setting
-from gunicorn.config.validators import validate_bool, validate_pos_int
-from gunicorn.config.validators import whole_number
+from gunicorn.config.validators import validate_bool, validate_pos_int, whole_number
 
 SECTION = "Security"
 

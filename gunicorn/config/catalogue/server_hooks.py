@@ -23,7 +23,7 @@ class ServerHook(Setting):
     validator = validate_callable(1)
     accepts = "a function of 1 parameter"
 
-    def default(server: Any) -> None:  # type: ignore[misc]  # noqa: N805
+    def default(server: Any) -> None:  # noqa: N805
         pass
 
 
@@ -34,7 +34,7 @@ class WorkerHook(Setting):
     validator = validate_callable(1)
     accepts = "a function of 1 parameter"
 
-    def default(worker: Any) -> None:  # type: ignore[misc]  # noqa: N805
+    def default(worker: Any) -> None:  # noqa: N805
         pass
 
 
@@ -45,7 +45,7 @@ class PairHook(Setting):
     validator = validate_callable(2)
     accepts = "a function of 2 parameters"
 
-    def default(server: Any, worker: Any) -> None:  # type: ignore[misc]  # noqa: N805
+    def default(server: Any, worker: Any) -> None:  # noqa: N805
         pass
 
 
@@ -113,7 +113,7 @@ class PreRequest(Setting):
     validator = validate_callable(2)
     accepts = "a function of 2 parameters"
 
-    def default(worker: Any, req: Any) -> None:  # type: ignore[misc]  # noqa: N805
+    def default(worker: Any, req: Any) -> None:  # noqa: N805
         worker.log.debug("%s %s", req.method, req.path)
 
     desc = """\
@@ -128,14 +128,15 @@ class PostRequest(Setting):
     section = SECTION
     validator = validate_post_request
 
-    def default(worker: Any, req: Any, environ: Any, resp: Any) -> None:  # type: ignore[misc]  # noqa: N805
+    def default(worker: Any, req: Any, environ: Any, resp: Any) -> None:  # noqa: N805
         pass
 
     desc = """\
         ``post_request(worker, req, environ, resp)``: called in a worker after each request.
 
-        Also after those that failed; ``resp`` is None when there was no response. What the hook raises
-        is logged and forgotten. Functions without ``resp``, or without ``environ`` and ``resp``, work too.
+        Also after those that failed; ``resp`` is None when there was no response. What the hook
+        raises is logged and forgotten. Functions without ``resp``, or without ``environ`` and
+        ``resp``, work too.
         """
 
 
@@ -161,11 +162,11 @@ class NumWorkersChanged(Setting):
     validator = validate_callable(3)
     accepts = "a function of 3 parameters"
 
-    def default(server: Any, new_value: Any, old_value: Any) -> None:  # type: ignore[misc]  # noqa: N805
+    def default(server: Any, new_value: Any, old_value: Any) -> None:  # noqa: N805
         pass
 
     desc = """\
-        ``nworkers_changed(server, new_value, old_value)``: called in the master with the worker count.
+        ``nworkers_changed(server, new_value, old_value)``: called in the master with the count.
 
         The first time, before any other hook, ``old_value`` is None.
         """

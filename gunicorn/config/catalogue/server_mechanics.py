@@ -91,9 +91,9 @@ class Umask(Setting):
     desc = """\
         The bits that are taken away from the mode of files the server creates.
 
-        This decides who may connect to a Unix socket: 0 lets everybody, ``0o007`` user and group. As
-        text a leading zero makes it octal (``022``, ``0022``), ``0x12`` is hexadecimal and ``18``
-        decimal, on the command line as in a file.
+        This decides who may connect to a Unix socket: 0 lets everybody, ``0o007`` user and group.
+        As text a leading zero makes it octal (``022``, ``0022``), ``0x12`` is hexadecimal and
+        ``18`` decimal, on the command line as in a file.
         """
 
 
@@ -119,7 +119,7 @@ class Env(Setting):
     action = "append"
     meta = "ENV"
     validator = validate_environment
-    default: list[str] = []
+    default = []
     desc = """\
         Environment variables for the application.
 

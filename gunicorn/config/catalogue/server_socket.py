@@ -1,8 +1,7 @@
 """Where the server listens."""
 
 from gunicorn.config.setting import Setting
-from gunicorn.config.validators import validate_bind, validate_pos_int
-from gunicorn.config.validators import whole_number
+from gunicorn.config.validators import validate_bind, validate_pos_int, whole_number
 
 SECTION = "Server Socket"
 
@@ -18,9 +17,9 @@ class Bind(Setting):
     desc = """\
         The addresses to listen on.
 
-        ``HOST``, ``HOST:PORT``, ``[IPV6]:PORT``, ``:PORT`` for all IPv4 interfaces, ``unix:PATH``, or
-        ``fd://N`` for a socket that is already open; the port is 8000 where none is given. A list,
-        or the flag given several times, makes every worker serve all of them::
+        ``HOST``, ``HOST:PORT``, ``[IPV6]:PORT``, ``:PORT`` for all IPv4 interfaces, ``unix:PATH``,
+        or ``fd://N`` for a socket that is already open; the port is 8000 where none is given. A
+        list, or the flag given several times, makes every worker serve all of them::
 
             $ gunicorn -b 127.0.0.1:8000 -b [::1]:8000 test:app
 

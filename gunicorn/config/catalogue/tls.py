@@ -8,8 +8,8 @@ from gunicorn.config.validators import (
     validate_cert_reqs,
     validate_path,
     validate_string,
+    whole_number,
 )
-from gunicorn.config.validators import whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class CertReqs(Setting):
     desc = """\
         Whether clients must show a certificate: 0 no, 1 if they have one, 2 yes.
 
-        The constants ``ssl.CERT_NONE``, ``ssl.CERT_OPTIONAL`` and ``ssl.CERT_REQUIRED`` will do in a file.
+        In a file ``ssl.CERT_NONE``, ``ssl.CERT_OPTIONAL`` and ``ssl.CERT_REQUIRED`` will do.
         """
 
 
@@ -93,8 +93,8 @@ class NewSSLContext(Setting):
     desc = """\
         Called to make the TLS context: ``ssl_context(config, default_ssl_context_factory)``.
 
-        The factory takes no argument and returns the context that the other settings describe; change
-        it as you like, or return one of your own::
+        The factory takes no argument and returns the context that the other settings describe;
+        change it as you like, or return one of your own::
 
             def ssl_context(config, default_ssl_context_factory):
                 context = default_ssl_context_factory()

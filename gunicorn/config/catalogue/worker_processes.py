@@ -1,8 +1,7 @@
 """How many workers, of which kind, and how long they may take."""
 
 from gunicorn.config.setting import Setting
-from gunicorn.config.validators import validate_class, validate_pos_int
-from gunicorn.config.validators import whole_number
+from gunicorn.config.validators import validate_class, validate_pos_int, whole_number
 
 SECTION = "Worker Processes"
 

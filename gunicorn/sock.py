@@ -1,0 +1,353 @@
+"""Listening sockets: made in the master, inherited by workers, gone only when nobody needs them.
+
+A listener wraps a real socket and behaves as one: attributes it does not have are the socket's.
+It remembers the address it was configured with (``cfg_addr``), which is how a reload tells an
+unchanged listener from a new one. Rules: all are non-blocking; a Unix path is deleted only if it
+is a dead socket, and at the end only if it is still the inode that was bound here. This file
+knows nothing of clients and TLS handshakes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import os
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gunicorn.errors import ConfigError
+from gunicorn.system import identity
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = [
+    "Address",
+    "BaseSocket",
+    "TCP6Socket",
+    "TCPSocket",
+    "UnixSocket",
+    "bind_unix",
+    "create_listener",
+    "create_listeners",
+    "match_inherited",
+    "plan_listeners",
+    "remove_unix",
+    "ssl_context",
+]
+
+#: what ``cfg.address`` gives: (host, port), a path, or the number of an inherited descriptor
+Address = tuple[str, int] | str | int
+
+ATTEMPTS = 5
+RETRY_SECONDS = 1.0
+
+
+class BaseSocket:
+    """A listener; subclasses say how an address of their family is bound."""
+
+    FAMILY: ClassVar[int] = socket.AF_UNSPEC
+    is_unix: ClassVar[bool] = False
+
+    def __init__(self, address: Address, conf: Any, log: Any, sock: socket.socket) -> None:
+        self.cfg_addr = address
+        self.conf = conf
+        self.log = log
+        self.sock: socket.socket | None = sock
+        sock.setblocking(False)
+
+    def __getattr__(self, name: str) -> Any:
+        # "sock" is looked up here only when it was never set (a copy, a pickle): no recursion.
+        sock = None if name == "sock" else self.sock
+        if sock is None:
+            raise AttributeError(f"{name}: the listener is closed")
+        return getattr(sock, name)
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__} {self.cfg_addr!r}>"
+
+    @classmethod
+    def bind(cls, address: Any, conf: Any, *, v6only: bool = False) -> socket.socket:
+        """Give a bound, listening socket for ``address``. Raises OSError."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop listening in this process; others that inherited the socket go on."""
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None
+
+
+class TCPSocket(BaseSocket):
+    """An IPv4 listener; ``str()`` is its URL with the real port."""
+
+    FAMILY = socket.AF_INET
+
+    @classmethod
+    def bind(cls, address: Any, conf: Any, *, v6only: bool = False) -> socket.socket:
+        with _closed_on_error(socket.socket(cls.FAMILY, socket.SOCK_STREAM)) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if getattr(conf, "reuse_port", False):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            # Linux hands it down to the accepted connections, which saves a call on each.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if v6only:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(address)
+            sock.listen(conf.backlog)
+            return sock
+
+    def __str__(self) -> str:
+        if self.sock is None:
+            return super().__str__()
+        host, port = self.sock.getsockname()[:2]
+        if self.FAMILY == socket.AF_INET6:
+            host = f"[{host}]"
+        return f"{'https' if self.conf.is_ssl else 'http'}://{host}:{port}"
+
+
+class TCP6Socket(TCPSocket):
+    """An IPv6 listener; takes IPv4 as well where the system's default is so (``[::]``)."""
+
+    FAMILY = socket.AF_INET6
+
+
+class UnixSocket(BaseSocket):
+    """A listener on a path, which belongs to it from bind to close."""
+
+    FAMILY = socket.AF_UNIX
+    is_unix = True
+
+    def __init__(self, address: Address, conf: Any, log: Any, sock: socket.socket) -> None:
+        super().__init__(address, conf, log, sock)
+        self._inode = _inode_of(str(address))
+
+    @classmethod
+    def bind(cls, address: Any, conf: Any, *, v6only: bool = False) -> socket.socket:
+        with _closed_on_error(bind_unix(address, umask=conf.umask)) as sock:
+            # Where the process already is the workers' user, the group is left to the directory:
+            # a set-group-ID directory hands the socket to the proxy's group.
+            if not identity.is_current(conf.uid, conf.gid):
+                os.chown(address, conf.uid, conf.gid)
+            sock.listen(conf.backlog)
+            return sock
+
+    def __str__(self) -> str:
+        return f"unix:{self.cfg_addr}"
+
+    def remove(self) -> None:
+        """Delete the path if it is still the one bound here; for the last owner."""
+        remove_unix(str(self.cfg_addr), self._inode)
+
+
+def create_listener(
+    address: Address,
+    conf: Any,
+    log: Any,
+    *,
+    attempts: int = ATTEMPTS,
+    wait: Callable[[float], object] = time.sleep,
+    v6only: bool = False,
+) -> BaseSocket:
+    """Bind one address; an address in use is tried ``attempts`` times, a second apart.
+
+    ``wait(seconds)`` may raise to give up early. Raises ConfigError, having logged why.
+    """
+    kind = _kind_of(address)
+    shown = address if isinstance(address, str) else repr(address)
+    for attempt in range(1, attempts + 1):
+        try:
+            return kind(address, conf, log, kind.bind(address, conf, v6only=v6only))
+        except OSError as exc:
+            if exc.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+                reason = _reason(exc)
+                log.error("Invalid address: %s (%s)", shown, reason)
+                raise ConfigError(f"cannot listen on {shown}: {reason}") from exc
+            in_use = exc.errno == errno.EADDRINUSE
+            log.error("%s: %s", "Connection in use" if in_use else "Invalid address", shown)
+            # An address that is not ours may come with its interface; both are retried.
+            if attempt < attempts:
+                log.error("Retrying in 1 second.")
+                wait(RETRY_SECONDS)
+    log.error("Can't connect to %s", shown)
+    reason = "the address is in use" if in_use else "the address is not of this machine"
+    raise ConfigError(f"cannot listen on {shown}: {reason}")
+
+
+def create_listeners(
+    addresses: Iterable[Address],
+    conf: Any,
+    log: Any,
+    *,
+    attempts: int = ATTEMPTS,
+    wait: Callable[[float], object] = time.sleep,
+    beside: Iterable[Address] = (),
+) -> list[BaseSocket]:
+    """Bind all ``addresses`` or none of them.
+
+    ``beside`` are addresses already bound: where IPv4 and IPv6 share a port, the IPv6 listener
+    takes IPv6 only. Raises ConfigError.
+    """
+    addresses = list(addresses)
+    everything = [*addresses, *beside]
+    made: list[BaseSocket] = []
+    try:
+        for address in addresses:
+            v6only = _is_ipv6(address) and _port_is_shared(address, everything)
+            made.append(
+                create_listener(address, conf, log, attempts=attempts, wait=wait, v6only=v6only)
+            )
+    except BaseException:
+        for listener in made:
+            close_listener(listener)
+        raise
+    return made
+
+
+def close_listener(listener: BaseSocket) -> None:
+    """Close a listener that this process is the last owner of: a Unix path goes with it."""
+    # The path first: a client must find nothing rather than a socket nobody listens on.
+    if isinstance(listener, UnixSocket):
+        listener.remove()
+    listener.close()
+
+
+def plan_listeners(
+    current: Sequence[BaseSocket], addresses: Sequence[Address]
+) -> tuple[list[BaseSocket], list[Address], list[BaseSocket]]:
+    """Compare what is bound with what is wanted: (kept, addresses to bind, gone)."""
+    wanted = list(dict.fromkeys(addresses))
+    bound = {listener.cfg_addr: listener for listener in current}
+    kept = [bound[address] for address in wanted if address in bound]
+    missing = [address for address in wanted if address not in bound]
+    gone = [listener for listener in current if listener.cfg_addr not in wanted]
+    return kept, missing, gone
+
+
+def match_inherited(
+    socks: Iterable[socket.socket], addresses: Sequence[Address]
+) -> dict[Address, socket.socket]:
+    """Find for each address the passed socket bound to it: by its name, not by order."""
+    found: dict[Address, socket.socket] = {}
+    for sock in socks:
+        name = sock.getsockname()
+        for address in addresses:
+            if address not in found and _is_bound_to(sock.family, name, address):
+                found[address] = sock
+                break
+    return found
+
+
+def bind_unix(path: str, umask: int) -> socket.socket:
+    """Give a socket bound to ``path`` with mode 0777 & ~umask, in place of a dead one.
+
+    Raises OSError: EADDRINUSE when somebody listens there, ENOTSOCK when the path is something
+    else.
+    """
+    _clear_path(path)
+    with _closed_on_error(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
+        before = os.umask(umask)
+        try:
+            sock.bind(path)
+        finally:
+            os.umask(before)
+        return sock
+
+
+def remove_unix(path: str, inode: tuple[int, int] | None) -> None:
+    """Delete ``path`` if it is still the given (device, inode): a successor's socket stays."""
+    if inode is not None and _inode_of(path) == inode:
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+
+
+def ssl_context(conf: Any) -> ssl.SSLContext:
+    """Make the server's TLS context; the public name of ``gunicorn.tls.server_context``."""
+    from gunicorn import tls
+
+    context: ssl.SSLContext = tls.server_context(conf)
+    return context
+
+
+def _kind_of(address: Address) -> type[BaseSocket]:
+    if isinstance(address, str):
+        return UnixSocket
+    if isinstance(address, int):
+        raise ConfigError(f"cannot listen on fd://{address}: no such socket was passed")
+    return TCP6Socket if _is_ipv6(address) else TCPSocket
+
+
+def _is_ipv6(address: Address) -> bool:
+    if not isinstance(address, tuple):
+        return False
+    try:
+        return ipaddress.ip_address(address[0]).version == 6
+    except ValueError:
+        return False
+
+
+def _port_is_shared(address: Address, addresses: Iterable[Address]) -> bool:
+    ports = [other[1] for other in addresses if isinstance(other, tuple) and not _is_ipv6(other)]
+    return isinstance(address, tuple) and address[1] != 0 and address[1] in ports
+
+
+def _is_bound_to(family: int, name: Any, address: Address) -> bool:
+    if isinstance(address, str):
+        return family == socket.AF_UNIX and name == address
+    if isinstance(address, int) or family not in (socket.AF_INET, socket.AF_INET6):
+        return False
+    if (family == socket.AF_INET6) != _is_ipv6(address) or name[1] != address[1]:
+        return False
+    if family == socket.AF_INET6:
+        return ipaddress.ip_address(name[0]) == ipaddress.ip_address(address[0])
+    try:
+        return bool(name[0] == socket.gethostbyname(address[0] or "0.0.0.0"))
+    except OSError:
+        return False
+
+
+def _clear_path(path: str) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError(errno.ENOTSOCK, "exists and is not a socket", path)
+    if _is_served(path):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
+    Path(path).unlink()
+
+
+def _is_served(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        # EAGAIN is a full backlog, EACCES somebody else's socket: both are somebody's.
+        return probe.connect_ex(path) not in (errno.ECONNREFUSED, errno.ENOENT)
+
+
+def _inode_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _reason(exc: OSError) -> str:
+    if exc.errno == errno.EACCES:
+        return "permission denied (a port below 1024 needs root or CAP_NET_BIND_SERVICE)"
+    return exc.strerror or str(exc)
+
+
+@contextlib.contextmanager
+def _closed_on_error(sock: socket.socket) -> Iterator[socket.socket]:
+    try:
+        yield sock
+    except BaseException:
+        sock.close()
+        raise

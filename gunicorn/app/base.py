@@ -5,8 +5,8 @@
 configuration file and the command line as well.
 
 Rules: a mistake of the user is one line on standard error and the exit status of
-``errors.ExitStatus``; a traceback is shown only when it is of the user's own code. The parts of
-the master are imported when they are needed: a wrong command line should not pay for a server.
+``errors.ExitStatus``; a traceback is shown only when it is of the user's own code. The parts of the
+master are imported when they are needed: a wrong command line should not pay for a server.
 """
 
 from __future__ import annotations
@@ -25,10 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, NoReturn
 
+#: options that count as given before those of the command itself
+VARIABLE = "GUNICORN_CMD_ARGS"
+
 
 def complain(problem: object) -> None:
     """Write one problem as one line on standard error."""
     print(f"Error: {' '.join(str(problem).split())}", file=sys.stderr)
+
+
+def fail(problem: object) -> NoReturn:
+    """Write one problem and end the process."""
+    complain(problem)
+    sys.exit(ExitStatus.FAILURE)
 
 
 class BaseApplication:
@@ -39,6 +48,10 @@ class BaseApplication:
     usage: str | None
     prog: str
     logger: Any = None
+    #: where the server was started; what relative paths in the configuration mean
+    start_dir: str
+    #: the values refused so far, when they are collected; None raises the first
+    problems: list[str] | None = None
 
     def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
         self.usage = usage
@@ -53,11 +66,6 @@ class BaseApplication:
             self.load_default_config()
             self.load_config()
         except ConfigError as error:
-            fail(error)
-        # What an embedder's own load_config lets through from `cfg.set`.
-        except (ValueError, TypeError, AttributeError) as error:
-            if isinstance(self, Application):
-                raise
             fail(error)
         for warning in self.cfg.warnings:
             print(f"Warning: {warning}", file=sys.stderr)
@@ -76,8 +84,10 @@ class BaseApplication:
         raise NotImplementedError
 
     def report(self, problem: str) -> None:
-        """Take note of a value that cannot be used; here the first one ends the loading."""
-        raise ConfigError(problem)
+        """Take a value that cannot be used: raise ConfigError, or collect it."""
+        if self.problems is None:
+            raise ConfigError(problem)
+        self.problems.append(problem)
 
     def wsgi(self) -> Any:
         """The WSGI callable, loaded at the first call."""
@@ -101,74 +111,17 @@ class BaseApplication:
             problems = self.cfg.problems()
             if problems:
                 raise ConfigError("; ".join(problems))
-        except SystemExit as error:
-            self.cfg = old
-            raise ConfigError(f"The configuration file called exit({error.code!r})") from error
         except BaseException as error:
             self.cfg = old
-            if isinstance(error, (ValueError, TypeError, AttributeError, OSError)):
-                raise ConfigError(util.one_line(error)) from error
-            raise
+            if isinstance(error, SystemExit):
+                raise ConfigError(f"The configuration called exit({error.code!r})") from error
+            if isinstance(error, ConfigError) or not isinstance(error, Exception):
+                raise
+            raise ConfigError(util.one_line(error)) from error
         self.callable = None
 
     def run(self) -> None:
-        """Start the master and stay in it; the process ends when the master does."""
-        # Not for those who only check, or ask for help.
-        from gunicorn.arbiter import Arbiter
-
-        try:
-            Arbiter(self).run()
-        except (ConfigError, RuntimeError) as error:
-            fail(error)
-
-
-class Application(BaseApplication):
-    """As ``BaseApplication``, configured by a file and the command line of the process."""
-
-    #: with --check-config: all that was found wrong so far
-    problems: list[str] | None = None
-
-    def init(
-        self, parser: argparse.ArgumentParser, opts: argparse.Namespace, args: list[str]
-    ) -> Mapping[str, Any] | None:
-        """Look at the command line; a dictionary returned is settings weaker than any file's."""
-        return None
-
-    def report(self, problem: str) -> None:
-        """Raise the first problem, or collect them all for ``--check-config``."""
-        if self.problems is None:
-            raise ConfigError(problem)
-        self.problems.append(problem)
-
-    def load_config(self) -> None:
-        """Apply framework, file, ``GUNICORN_CMD_ARGS`` and command line, the strongest last."""
-        parser = self.cfg.parser()
-        opts = parser.parse_args()
-        if opts.check_config:
-            self.problems = []
-        framework = self.init(parser, opts, opts.args)
-        if framework:
-            sources.apply_framework(self.cfg, framework, "the application", self.report)
-        variable = "GUNICORN_CMD_ARGS"
-        from_variable = sources.parse_variable(parser, os.environ, variable)
-        if opts.config is not None:
-            self.load_config_from_file(opts.config, "--config")
-        elif from_variable.config is not None:
-            self.load_config_from_file(from_variable.config, f"--config in ${variable}")
-        elif os.path.exists(sources.DEFAULT_FILE):
-            self.load_config_from_file(sources.DEFAULT_FILE, "the current directory")
-        sources.apply_arguments(self.cfg, from_variable, variable, report=self.report)
-        sources.apply_arguments(self.cfg, opts, report=self.report)
-
-    def load_config_from_file(self, location: str, origin: str = "the program") -> None:
-        """Run a configuration file (PATH, ``file:PATH``, ``python:MODULE``), take its settings."""
-        try:
-            sources.apply_file(self.cfg, location, origin, self.report)
-        except ConfigError as error:
-            self.report(str(error))
-
-    def run(self) -> None:
-        """Prepare the process (path, directory, daemon), then start the master."""
+        """Prepare the process (path, directory, daemon), then be the master until it ends."""
         try:
             self.enter_directories()
         except ConfigError as error:
@@ -188,16 +141,21 @@ class Application(BaseApplication):
             from gunicorn.system.daemonize import daemonize
 
             daemonize()
-        super().run()
+        # Not for those who only check, or ask for help.
+        from gunicorn.arbiter import Arbiter
+
+        try:
+            Arbiter(self).run()
+        except (ConfigError, RuntimeError) as error:
+            fail(error)
 
     def enter_directories(self) -> None:
         """Put ``pythonpath`` and ``chdir`` at the front of the Python path and change directory."""
-        # The start directory is what relative parts mean, so this comes before changing it.
+        # Relative parts start from where we are, so this comes before leaving it.
         parts = [part.strip() for part in (self.cfg.pythonpath or "").split(",")]
+        put_first([os.path.abspath(part) for part in parts if part])
         chdir = self.cfg.chdir
-        for path in [*reversed([os.path.abspath(part) for part in parts if part]), chdir]:
-            if path not in sys.path[:1]:
-                sys.path.insert(0, path)
+        put_first([chdir])
         try:
             os.chdir(chdir)
         except OSError as error:
@@ -216,17 +174,60 @@ class Application(BaseApplication):
             self.wsgi()
         except AppImportError as error:
             complain(error)
-        except Exception as error:
-            import traceback
+        except Exception:
+            import traceback  # the user's own code; nothing of it would fit on a line
 
             print("Error while loading the application:", file=sys.stderr)
-            traceback.print_exception(error)
+            traceback.print_exc()
         else:
             return ExitStatus.FAILURE if problems else ExitStatus.OK
         return ExitStatus.FAILURE
 
 
-def fail(problem: object) -> NoReturn:
-    """Write the problem and end the process."""
-    complain(problem)
-    sys.exit(ExitStatus.FAILURE)
+class Application(BaseApplication):
+    """As ``BaseApplication``, configured by a file and the command line of the process."""
+
+    def init(
+        self, parser: argparse.ArgumentParser, opts: argparse.Namespace, args: list[str]
+    ) -> Mapping[str, Any] | None:
+        """Look at the command line; a dictionary returned is settings weaker than any file's."""
+        return None
+
+    def parser(self) -> argparse.ArgumentParser:
+        """The command line; for subclasses that add options of their own."""
+        return self.cfg.parser()
+
+    def load_config(self) -> None:
+        """Apply framework, file, ``GUNICORN_CMD_ARGS`` and command line, the strongest last."""
+        parser = self.parser()
+        opts = parser.parse_args()
+        if opts.check_config:
+            self.problems = []
+        # The file may import modules beside it, and hooks may be given by import path.
+        put_first([self.start_dir])
+        framework = self.init(parser, opts, opts.args)
+        if framework:
+            sources.apply_framework(self.cfg, framework, "the application", self.report)
+        variable = sources.parse_variable(self.cfg, os.environ, VARIABLE)
+        if opts.config is not None:
+            self.load_config_from_file(opts.config, "--config")
+        elif variable is not None and variable.config is not None:
+            self.load_config_from_file(variable.config, f"--config in ${VARIABLE}")
+        elif os.path.exists(sources.DEFAULT_FILE):
+            self.load_config_from_file(sources.DEFAULT_FILE, "the current directory")
+        if variable is not None:
+            sources.apply_arguments(self.cfg, variable, f" in ${VARIABLE}", self.report)
+        sources.apply_arguments(self.cfg, opts, "", self.report)
+
+    def load_config_from_file(self, location: str, origin: str = "the program") -> None:
+        """Run a configuration file (PATH, ``file:PATH``, ``python:MODULE``), take its settings."""
+        try:
+            sources.apply_file(self.cfg, location, origin, self.report)
+        except ConfigError as error:
+            self.report(str(error))
+
+
+def put_first(directories: list[str]) -> None:
+    """Put directories at the front of the Python path, in their order, unless they are there."""
+    if sys.path[: len(directories)] != directories:
+        sys.path[:0] = directories

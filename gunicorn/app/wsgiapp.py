@@ -21,10 +21,18 @@ class WSGIApplication(base.Application):
 
     app_uri: str
 
+    def parser(self) -> argparse.ArgumentParser:
+        """The settings, and ``--site``, which :func:`run` has seen to where it stands alone."""
+        parser = super().parser()
+        parser.add_argument("--site", metavar="NAME", help="serve a site of /etc/gunicorn.d")
+        return parser
+
     def init(
         self, parser: argparse.ArgumentParser, opts: argparse.Namespace, args: list[str]
     ) -> None:
         """Take APP_MODULE; usage and exit status 2 when it is not exactly one."""
+        if opts.site is not None:
+            parser.error("--site NAME stands alone: the site file holds the settings")
         if len(args) != 1:
             parser.error(
                 f"One application module, not {len(args)}: {' '.join(args)}"

@@ -32,16 +32,19 @@ def make_parser(cfg: Config) -> argparse.ArgumentParser:
         help="show the version and leave",
     )
     parser.add_argument("args", nargs="*", help=argparse.SUPPRESS)
-    for item in sorted(cfg.settings.values(), key=lambda item: (item.section, item.order)):
-        add_option(parser, item)
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for item in cfg.settings.values():
+        if item.cli:
+            group = groups.get(item.section) or parser.add_argument_group(item.section)
+            groups[item.section] = group
+            add_option(group, item)
     return parser
 
 
-def add_option(parser: argparse.ArgumentParser, item: Setting) -> None:
-    """Add the flags of one setting, if it has any; the help line ends with the default."""
-    if not item.cli:
-        return
-    help_line = f"{item.short} [{item.default}]".replace("%", "%%")
+def add_option(parser: argparse._ActionsContainer, item: Setting) -> None:
+    """Add the flags of one setting; the help line ends with the default."""
+    # Literals stand in double backquotes in the manual text, which a terminal shows as they are.
+    help_line = f"{item.short} [{item.default}]".replace("``", "").replace("%", "%%")
     options: dict[str, Any] = {"dest": item.name, "default": None, "help": help_line}
     if item.action:
         options["action"] = item.action
@@ -52,4 +55,4 @@ def add_option(parser: argparse.ArgumentParser, item: Setting) -> None:
         options["metavar"] = item.meta
         if item.nargs is not None:
             options["nargs"] = item.nargs
-    parser.add_argument(*item.cli, **options)
+    parser.add_argument(*(item.cli or ()), **options)

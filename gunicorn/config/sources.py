@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import argparse
     import ast
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, NoReturn
 
     from gunicorn.config.config import Config
 
@@ -107,39 +107,38 @@ def apply_framework(
 
 
 def apply_arguments(
-    cfg: Config, options: argparse.Namespace, variable: str = "", report: Report = refuse
+    cfg: Config, options: argparse.Namespace, place: str = "", report: Report = refuse
 ) -> None:
-    """Take the parsed flags of the command line, or of the environment variable named."""
+    """Take parsed flags; ``place`` is added to their names (`` in $GUNICORN_CMD_ARGS``)."""
     for name, value in vars(options).items():
         item = cfg.settings.get(name)
         if value is not None and item is not None:
-            origin = f"{item.flag} in ${variable}" if variable else item.flag
-            assign(cfg, name, value, origin, report)
+            assign(cfg, name, value, item.flag + place, report)
 
 
 def parse_variable(
-    parser: argparse.ArgumentParser, environ: Mapping[str, str], variable: str = "GUNICORN_CMD_ARGS"
-) -> argparse.Namespace:
-    """The flags in ``GUNICORN_CMD_ARGS``, split as by a shell; ConfigError when wrong."""
+    cfg: Config, environ: Mapping[str, str], variable: str
+) -> argparse.Namespace | None:
+    """The flags in an environment variable, split as by a shell; None when there are none.
+
+    Raises ConfigError where the command line would end with a usage error.
+    """
+    text = environ.get(variable, "")
+    if not text:
+        return None
     import shlex  # few environments have the variable
 
-    def error(message: str) -> None:
+    def error(message: str) -> NoReturn:
         raise ConfigError(f"${variable}: {message}")
 
+    parser = cfg.parser()
+    parser.error = error  # type: ignore[method-assign]
     try:
-        words = shlex.split(environ.get(variable, ""))
+        options = parser.parse_args(shlex.split(text))
     except ValueError as unbalanced:
         raise ConfigError(f"${variable}: {unbalanced}") from unbalanced
-    usual = parser.error
-    parser.error = error  # type: ignore[method-assign, assignment]
-    try:
-        options = parser.parse_args(words)
-    finally:
-        parser.error = usual  # type: ignore[method-assign]
     if options.args:
-        raise ConfigError(
-            f"${variable}: {options.args[0]!r} is no option; it can hold options only"
-        )
+        error(f"{options.args[0]!r} is no option; only options can be given here")
     return options
 
 

@@ -1,9 +1,9 @@
 """What each kind of value accepts, and what it becomes.
 
 A validator takes one value and returns the value to keep, or raises ValueError or TypeError with
-one line; who calls it adds the name, the place and what would be right (``Config.assign``). The same
-validators serve configuration files, flags, the environment, Paste files and site files, so every
-form that a text file can hold is accepted as text too.
+one line; who calls it adds the name, the place and what would be right (``Config.assign``). The
+same validators serve configuration files, flags, the environment, Paste files and site files, so
+every form that a text file can hold is accepted as text too.
 
 Imports only what is already loaded in any Python, ``inspect`` when a hook is given.
 """

@@ -349,9 +349,12 @@ def close_on_exec(descriptor: int) -> None:
     os.set_inheritable(descriptor, False)
 
 
-def daemonize(*args: Any, **kwargs: Any) -> None:
-    """See :func:`gunicorn.system.daemonize.daemonize`."""
-    importlib.import_module("gunicorn.system.daemonize").daemonize(*args, **kwargs)
+def daemonize() -> None:
+    """Continue in the background, see :func:`gunicorn.system.daemonize.detach`."""
+    from gunicorn.system import daemonize  # few servers are daemons
+
+    daemonize.detach()
+    daemonize.tell_launcher(0)
 
 
 def write(sock: socket.socket, data: bytes, chunked: bool = False) -> None:

@@ -137,16 +137,17 @@ class BaseApplication:
             from gunicorn import debug
 
             debug.spew()
-        if self.cfg.daemon:
-            from gunicorn.system.daemonize import daemonize
-
-            daemonize()
         # Not for those who only check, or ask for help.
         from gunicorn.arbiter import Arbiter
+        from gunicorn.system import daemonize
 
         try:
+            if self.cfg.daemon:
+                daemonize.detach()
             Arbiter(self).run()
         except (ConfigError, RuntimeError) as error:
+            # A daemon has no terminal; the command that launched it still waits for the verdict.
+            daemonize.tell_launcher(ExitStatus.FAILURE, f"Error: {error}")
             fail(error)
 
     def enter_directories(self) -> None:

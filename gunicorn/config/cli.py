@@ -44,7 +44,7 @@ def make_parser(cfg: Config) -> argparse.ArgumentParser:
 def add_option(parser: argparse._ActionsContainer, item: Setting) -> None:
     """Add the flags of one setting; the help line ends with the default."""
     # Literals stand in double backquotes in the manual text, which a terminal shows as they are.
-    help_line = f"{item.short} [{item.default}]".replace("``", "").replace("%", "%%")
+    help_line = f"{item.short} [{item.shown_default}]".replace("``", "").replace("%", "%%")
     options: dict[str, Any] = {"dest": item.name, "default": None, "help": help_line}
     if item.action:
         options["action"] = item.action

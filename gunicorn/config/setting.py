@@ -35,8 +35,9 @@ class Setting:
     ``name`` is what configuration files assign to; a subclass without one is a shared base and
     is not registered. ``cli`` lists the flags, ``meta``, ``action``, ``type``, ``nargs`` and
     ``const`` are argparse's. ``desc`` is the manual text in reStructuredText, its first line the
-    help line. ``accepts`` says in words what the validator takes; ``restart`` marks a setting that
-    a reload cannot change.
+    help line. ``accepts`` and ``default_text`` say in words what the validator takes and what the
+    default is, where what is known otherwise would not do. ``restart`` marks a setting that a
+    reload cannot change.
     """
 
     name: ClassVar[str] = ""
@@ -50,6 +51,7 @@ class Setting:
     default: ClassVar[Any] = None
     validator: ClassVar[Callable[[Any], Any]] = accept_anything
     accepts: ClassVar[str] = ""
+    default_text: ClassVar[str] = ""
     restart: ClassVar[bool] = False
     desc: ClassVar[str] = ""
     order: ClassVar[int] = 0
@@ -94,6 +96,11 @@ class Setting:
     def is_default(self) -> bool:
         """Whether the value is the built-in one; hooks for which this holds need not be called."""
         return self.value is self._initial or bool(self.value == self._initial)
+
+    @property
+    def shown_default(self) -> str:
+        """The default as the help and the manual show it."""
+        return self.default_text or str(self.default)
 
     @property
     def short(self) -> str:

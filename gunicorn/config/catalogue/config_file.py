@@ -13,9 +13,10 @@ class ConfigFile(Setting):
     meta = "FILE"
     validator = validate_path
     accepts = "a path, file:PATH or python:MODULE"
+    default_text = "./gunicorn.conf.py, where there is one"
     restart = True
     desc = """\
-        The configuration file, by default ``./gunicorn.conf.py`` where there is one.
+        The configuration file.
 
         A path, ``file:PATH``, or ``python:MODULE`` for a module that can be imported. The file is
         Python; names assigned at its top level are settings. It is run at every start and at every

@@ -27,6 +27,7 @@ class ControlSocketMode(Setting):
     meta = "MODE"
     validator = validate_mode
     default = 0o600
+    default_text = "0600"
     restart = True
     desc = """\
         The mode of the control socket.

@@ -12,11 +12,12 @@ class Procname(Setting):
     cli = ["-n", "--name"]
     meta = "STRING"
     validator = validate_string
+    default_text = "the name of the application"
     desc = """\
         The name in the titles of the processes, as ``ps`` and ``top`` show them.
 
-        It tells several servers on one machine apart: ``gunicorn: master [NAME]``. By default the
-        name of the application. Needs the module ``setproctitle``.
+        It tells several servers on one machine apart: ``gunicorn: master [NAME]``. Needs
+        the module ``setproctitle``.
         """
 
 

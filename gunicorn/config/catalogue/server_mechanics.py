@@ -49,10 +49,11 @@ class User(Setting):
     cli = ["-u", "--user"]
     meta = "USER"
     validator = validate_user
+    default_text = "the user who starts the server"
     desc = """\
         The user the workers run as.
 
-        A name or a number; by default the user who starts the server. Only root can change it.
+        A name or a number. Only root can change it.
         """
 
 
@@ -62,10 +63,11 @@ class Group(Setting):
     cli = ["-g", "--group"]
     meta = "GROUP"
     validator = validate_group
+    default_text = "the group of who starts the server"
     desc = """\
         The group the workers run as.
 
-        A name or a number; by default the group of who starts the server.
+        A name or a number.
         """
 
 
@@ -103,12 +105,12 @@ class Chdir(Setting):
     cli = ["--chdir"]
     meta = "DIR"
     validator = validate_chdir
+    default_text = "the directory the server was started in"
     restart = True
     desc = """\
         The directory to change to before the application is loaded.
 
-        It is put at the front of the Python path. By default the directory the server was started
-        in.
+        It is put at the front of the Python path. Relative paths in other settings start from it.
         """
 
 
@@ -151,10 +153,11 @@ class TmpUploadDir(Setting):
     cli = ["--tmp-upload-dir"]
     meta = "DIR"
     validator = validate_path
+    default_text = "the system's temporary directory"
     desc = """\
         The directory for request bodies that are too large to be kept in memory.
 
-        The workers must be able to write to it. By default the system's temporary directory.
+        The workers must be able to write to it.
         """
 
 

@@ -14,6 +14,7 @@ class Bind(Setting):
     meta = "ADDRESS"
     validator = validate_bind
     default = ["127.0.0.1:8000"]
+    default_text = "127.0.0.1:8000"
     desc = """\
         The addresses to listen on.
 

@@ -38,3 +38,11 @@ def echo(environ, start_response):
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
     start_response("200 OK", headers)
     return [text]
+
+
+def scribble(environ, start_response):
+    """Answer whether environ is free of what this wrote into it last time, then write again."""
+    body = b"dirty" if "x.scribbled" in environ else b"clean"
+    environ["x.scribbled"] = "yes"
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
+    return [body]

@@ -72,6 +72,7 @@ def environment(mark: str, extra: Mapping[str, str] | None = None) -> dict[str, 
 
 def write_files(directory: Path, files: Mapping[str, str] | None) -> None:
     for name, text in (files or {}).items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(text)
 
 
@@ -115,6 +116,7 @@ class Server:
         self.directory = self._base / "site"
         self.directory.mkdir()
         write_files(self.directory, self._files)
+        self._given_files = self._list_files()
         self._notify_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify_socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._notify_socket.bind(str(self._base / "notify"))
@@ -138,7 +140,6 @@ class Server:
         self._watch.start()
         try:
             self._wait_ready()
-            self._files_at_start = self._list_files()
         except BaseException as error:
             error.add_note(self._describe())
             self._dispose()
@@ -352,10 +353,9 @@ class Server:
         return {str(path.relative_to(self.directory)) for path in self.directory.rglob("*")}
 
     def _leftover_files(self) -> list[str]:
-        at_start = set(self._files or {})
         return [
             f"file {name} was left behind"
-            for name in sorted(self._list_files() - at_start)
+            for name in sorted(self._list_files() - self._given_files)
             if ".log" not in name and not name.endswith(".test")
         ]
 

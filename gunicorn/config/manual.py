@@ -205,10 +205,11 @@ def roff(text: str, indented: bool = False) -> Iterator[str]:
     for block in text.strip().split("\n\n"):
         lines = block.splitlines()
         if literal and block.startswith("    "):
-            yield from literal_block(lines)
+            yield from literal_block(lines, indented)
             continue
         if lines[0].startswith("==="):
-            yield from literal_block([line for line in lines if not line.startswith("===")])
+            rows = [line.replace("``", "") for line in lines if not line.startswith("===")]
+            yield from literal_block(rows, indented)
             continue
         literal = block.endswith("::")
         yield ".IP" if indented else ".PP"
@@ -216,9 +217,10 @@ def roff(text: str, indented: bool = False) -> Iterator[str]:
             yield escape(line[:-1] if literal and line.endswith("::") else line)
 
 
-def literal_block(lines: list[str]) -> Iterator[str]:
-    """Lines that stay as they are."""
-    yield ".RS 4\n.nf\n"
+def literal_block(lines: list[str], indented: bool) -> Iterator[str]:
+    """Lines that stay as they are, a little to the right of the text around them."""
+    # The text of a tag is indented by 7, which a literal block does not inherit.
+    yield f".RS {11 if indented else 4}\n.nf\n"
     yield from (escape(line.removeprefix("    ")) for line in lines)
     yield ".fi\n.RE"
 

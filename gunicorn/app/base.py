@@ -58,6 +58,7 @@ class BaseApplication:
         self.prog = prog or os.path.basename(sys.argv[0] or "gunicorn")
         self.callable = None
         self.start_dir = util.getcwd()
+        self._overlaid: dict[str, str | None] = {}
         self.do_load_config()
 
     def do_load_config(self) -> None:
@@ -104,6 +105,8 @@ class BaseApplication:
         from contextlib import chdir  # a start has no use for it
 
         old = self.cfg
+        # The files are to see the environment that the server was started with.
+        self.set_environment({})
         try:
             with chdir(self.start_dir):
                 self.load_default_config()
@@ -113,11 +116,13 @@ class BaseApplication:
                 raise ConfigError("; ".join(problems))
         except BaseException as error:
             self.cfg = old
+            self.set_environment(old.env)
             if isinstance(error, SystemExit):
                 raise ConfigError(f"The configuration called exit({error.code!r})") from error
             if isinstance(error, ConfigError) or not isinstance(error, Exception):
                 raise
             raise ConfigError(util.one_line(error)) from error
+        self.set_environment(self.cfg.env)
         self.callable = None
 
     def run(self) -> None:
@@ -126,6 +131,7 @@ class BaseApplication:
             self.enter_directories()
         except ConfigError as error:
             fail(error)
+        self.set_environment(self.cfg.env)
         if self.cfg.check_config:
             sys.exit(self.check())
         problems = self.cfg.problems()
@@ -165,12 +171,21 @@ class BaseApplication:
                 f"{error.strerror}"
             ) from error
 
+    def set_environment(self, variables: Mapping[str, str]) -> None:
+        """Lay ``variables`` over the environment of the process, after taking away the last ones."""
+        for name, before in self._overlaid.items():
+            if before is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = before
+        self._overlaid = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+
     def check(self) -> int:
         """Name every problem that would keep the server from starting; the exit status."""
         problems = (self.problems or []) + self.cfg.problems()
         for problem in problems:
             complain(problem)
-        os.environ.update(self.cfg.env)
         try:
             self.wsgi()
         except AppImportError as error:

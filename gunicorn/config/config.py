@@ -197,6 +197,20 @@ class Config:
                 f'tmp_upload_dir "{upload}" is not a directory, '
                 f"from {self.origin('tmp_upload_dir')}"
             )
+        for name in ("forwarded_allow_ips", "proxy_allow_ips"):
+            if not self.settings[name].is_default:
+                found.extend(self._bad_networks(name))
+        return found
+
+    def _bad_networks(self, name: str) -> list[str]:
+        import ipaddress  # the defaults need no look
+
+        found = []
+        for text in self.settings[name].value:
+            try:
+                text == "*" or ipaddress.ip_network(text, strict=False)
+            except ValueError:
+                found.append(f"{name}, from {self.origin(name)}: {text!r} is no address or network")
         return found
 
     def needing_restart(self, newer: Config) -> list[str]:

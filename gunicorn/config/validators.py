@@ -106,6 +106,11 @@ def validate_string(value: Any) -> str | None:
     return value.strip()
 
 
+def validate_text(value: Any) -> str:
+    """A text, which loses the white space around it; not None."""
+    return _text(value)
+
+
 def validate_path(value: Any) -> str | None:
     """As :func:`validate_string`; a ``pathlib`` path will do as well."""
     if isinstance(value, os.PathLike):
@@ -309,6 +314,7 @@ ACCEPTS: dict[Any, str] = {
     validate_umask: "a file mode mask such as 0o022 or '022'",
     validate_mode: "a file mode such as 0o660 or '0660'",
     validate_string: "a text",
+    validate_text: "a text",
     validate_path: "a path",
     validate_list_string: "a list of texts",
     validate_string_to_list: "a comma-separated text or a list of texts",

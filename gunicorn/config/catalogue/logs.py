@@ -1,13 +1,19 @@
 """What is logged, and where."""
 
+from __future__ import annotations
+
 from gunicorn.config.setting import Setting
 from gunicorn.config.validators import (
     validate_bool,
     validate_choice,
     validate_class,
     validate_path,
-    validate_string,
+    validate_text,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SECTION = "Logging"
 
@@ -30,7 +36,7 @@ class AccessLogFormat(Setting):
     section = SECTION
     cli = ["--access-logformat"]
     meta = "STRING"
-    validator = validate_string
+    validator = validate_text
     default = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
     desc = """\
         The form of a line of the access log.
@@ -63,12 +69,18 @@ class AccessLogFormat(Setting):
         """
 
 
+def validate_errorlog(value: Any) -> str:
+    """A path; nothing at all is the standard error stream, because errors must go somewhere."""
+    return validate_path(value) or "-"
+
+
 class Errorlog(Setting):
     name = "errorlog"
     section = SECTION
     cli = ["--error-logfile", "--log-file"]
     meta = "FILE"
-    validator = validate_path
+    validator = validate_errorlog
+    accepts = "a path, or '-'"
     default = "-"
     desc = """\
         The file for the error log.

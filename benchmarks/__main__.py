@@ -11,14 +11,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from benchmarks import measure, table
-from benchmarks.peers import PEERS
+from benchmarks.peers import PEERS, default_home
 from benchmarks.scenarios import SCENARIOS
-
-
-def default_home() -> Path:
-    """Return where ``scripts/bench`` puts the peers when it is told nothing."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("BENCH_HOME") or cache / "gunicorn-bench")
 
 
 def read_machine() -> str:

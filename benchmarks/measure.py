@@ -8,6 +8,7 @@ it does not depend on how fast the load generator is; rates are printed because 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,13 +69,16 @@ def take_sample(plan: Plan, peer: Peer, scenario: Scenario, number: int) -> Samp
     """
     server_core, load_core = choose_cores()
     with servers.started(peer, plan.home, scenario, server_core) as server:
-        wrk.run(scenario, server.url, _WARM_UP, load_core)
-        before = server.tree.read_cpu()
-        report = wrk.run(scenario, server.url, plan.seconds, load_core)
+        try:
+            wrk.run(scenario, server.url, _WARM_UP, load_core)
+            before = server.tree.read_cpu()
+            report = wrk.run(scenario, server.url, plan.seconds, load_core)
+        except subprocess.SubprocessError as error:
+            raise servers.PeerFailedError(f"{scenario.name}: broke under load: {error}") from error
+        if not report.requests:
+            raise servers.PeerFailedError(f"{scenario.name}: answered nothing under load")
         used = server.tree.read_cpu() - before
         pss = server.tree.read_pss()
-    if not report.requests:
-        raise servers.PeerFailedError(f"{peer.name}: {scenario.name}: answered nothing under load")
     return Sample(
         scenario=scenario.name,
         peer=peer.name,

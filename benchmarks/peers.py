@@ -6,6 +6,7 @@ tuned nor handicapped. Refuses to know what is asked of it, except whether reque
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ APP = "apps:application"
 _BJOERN = "import bjoern, apps; bjoern.run(apps.application, {host!r}, {port})"
 
 _VERSION = "import importlib.metadata as m; print(m.version({distribution!r}))"
+
+
+def default_home() -> Path:
+    """Return where ``scripts/bench`` puts the peers when it is told nothing."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("BENCH_HOME") or cache / "gunicorn-bench")
 
 
 @dataclass(frozen=True, slots=True)

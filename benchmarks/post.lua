@@ -3,5 +3,4 @@ function init(args)
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/octet-stream"
     wrk.body = string.rep("b", tonumber(args[1]))
-    wrk.init(args)
 end

@@ -25,7 +25,8 @@ is_conventional_method = re.compile(r"[!$%&'*+\-.^_`|~0-9A-Z]{3,20}").fullmatch
 #: RFC 9112, 2.3; single digits
 match_version = re.compile(r"HTTP/([0-9])\.([0-9])").fullmatch
 
-_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)"
+#: RFC 3986, 3.2.2, without the comma: "a,b" is what a proxy makes of two Host fields.
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*)"
 #: RFC 9110, 7.2: uri-host [":" port]; an empty value is valid (the target has no authority).
 match_host = re.compile(rf"({_HOST})(?::([0-9]*))?").fullmatch
 #: RFC 9112, 3.2.2. A scheme without authority is no use to an origin server; user information is

@@ -107,9 +107,8 @@ def _judge_version(http: str, policy: Policy) -> tuple[int, int]:
     match = grammar.match_version(http)
     if match is None:
         raise errors.InvalidHTTPVersion(http)
-    version = int(match[1]), int(match[2])
-    if policy.permit_unconventional_http_version and version[0] == 1:
-        return version
+    if policy.permit_unconventional_http_version:
+        return int(match[1]), int(match[2])
     raise errors.InvalidHTTPVersion(http, status=505)
 
 
@@ -385,7 +384,7 @@ class HeadScan:
     def _refuse_byte(self, line: str, bad: int) -> None:
         if not self._in_fields:
             raise errors.InvalidRequestLine(line)
-        if ":" in line[:bad]:
+        if ":" in line[:bad] or line[0] in " \t":
             raise errors.InvalidHeader(line)
         raise errors.InvalidHeaderName(line.partition(":")[0])
 

@@ -112,8 +112,9 @@ def parse_response_fields(headers: Iterable[tuple[str, Any]], code: int) -> Fiel
     """Check and encode an application's headers (PEP 3333, "The start_response() Callable").
 
     Hop-by-hop fields, Server and Date are dropped, and Content-Length where the status ``code``
-    forbids it; ``Connection: upgrade`` and ``Upgrade`` with it pass. Order and case are kept. Raises
-    ResponseError for names that are no tokens, control characters in values (response splitting),
+    forbids it; ``Connection: upgrade`` and ``Upgrade`` with it pass. Order and case are kept.
+
+    Raises ResponseError for names that are no tokens, control characters (response splitting),
     text that is not latin-1, and bad Content-Lengths.
     """
     kept: list[tuple[str, str]] = []

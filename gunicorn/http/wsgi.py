@@ -281,8 +281,10 @@ class Response:
         Only for plain files opened for bytes, for their descriptors hold what ``read()`` returns.
         Returns False, nothing sent, when it must be read instead. The position is left alone.
         """
+        if not self._has_body:
+            return True  # only the head is sent, so the file need not be read either
         send_file = getattr(self._sink, "send_file", None)
-        extent = None if send_file is None or not self._has_body else _extent(wrapper.filelike)
+        extent = None if send_file is None else _extent(wrapper.filelike)
         if send_file is None or extent is None:
             return False
         file, offset, count = extent

@@ -10,6 +10,8 @@ and pidfds tell.  Nothing here imports the server's own code: a mistake there ca
 from __future__ import annotations
 
 from tests.harness.client import BrokenResponse, Connection, NoResponse, Response
+from tests.harness.gate import Gate, Waiting
+from tests.harness.load import Load
 from tests.harness.server import DEADLINE, Finished, Server, ServerFailed, run_gunicorn
 
 __all__ = [
@@ -17,9 +19,12 @@ __all__ = [
     "BrokenResponse",
     "Connection",
     "Finished",
+    "Gate",
+    "Load",
     "NoResponse",
     "Response",
     "Server",
     "ServerFailed",
+    "Waiting",
     "run_gunicorn",
 ]

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.harness import processes
@@ -257,6 +257,21 @@ class Server:
         except subprocess.TimeoutExpired:
             raise ServerFailed(f"the master still runs after {timeout} s") from None
         return self.returncode
+
+    def wait_workers(
+        self, is_right: Callable[[list[int]], bool], timeout: float = DEADLINE
+    ) -> list[int]:
+        """Wait until the list of worker pids is as ``is_right`` says; give it.
+
+        The kernel has no event for a child of somebody else coming to life, so this looks again
+        and again.
+        """
+        deadline = time.monotonic() + timeout
+        while not is_right(pids := self.worker_pids()):
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"the workers are {pids} after {timeout} s")
+            time.sleep(0.01)
+        return pids
 
     # -- what it says ------------------------------------------------------------------------------
 

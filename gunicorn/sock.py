@@ -33,8 +33,10 @@ __all__ = [
     "TCPSocket",
     "UnixSocket",
     "bind_unix",
+    "close_listener",
     "create_listener",
     "create_listeners",
+    "inode_of",
     "match_inherited",
     "plan_listeners",
     "remove_unix",
@@ -125,7 +127,7 @@ class UnixSocket(BaseSocket):
 
     def __init__(self, address: Address, conf: Any, log: Any, sock: socket.socket) -> None:
         super().__init__(address, conf, log, sock)
-        self._inode = _inode_of(str(address))
+        self._inode = inode_of(str(address))
 
     @classmethod
     def bind(cls, address: Any, conf: Any, *, v6only: bool = False) -> socket.socket:
@@ -261,7 +263,7 @@ def bind_unix(path: str, umask: int) -> socket.socket:
 
 def remove_unix(path: str, inode: tuple[int, int] | None) -> None:
     """Delete ``path`` if it is still the given (device, inode): a successor's socket stays."""
-    if inode is not None and _inode_of(path) == inode:
+    if inode is not None and inode_of(path) == inode:
         with contextlib.suppress(OSError):
             Path(path).unlink()
 
@@ -330,7 +332,7 @@ def _is_served(path: str) -> bool:
         return probe.connect_ex(path) not in (errno.ECONNREFUSED, errno.ENOENT)
 
 
-def _inode_of(path: str) -> tuple[int, int] | None:
+def inode_of(path: str) -> tuple[int, int] | None:
     try:
         found = os.lstat(path)
     except OSError:

@@ -48,6 +48,8 @@ class WorkerSlot:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         self._unread = b""
+        #: the worker's end of the pipe is closed everywhere: no report will come any more
+        self.ended = False
         self._instants[_BEAT] = monotonic()
 
     # -- worker side --------------------------------------------------------------------------
@@ -119,6 +121,7 @@ class WorkerSlot:
             except (BlockingIOError, OSError):
                 return None
             if not chunk:
+                self.ended = True
                 return None
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")

@@ -1,0 +1,352 @@
+"""The workers of a master: spawned, listened to, watched, retired, reaped.
+
+The half of the ``Arbiter`` that touches worker processes; the other half is the loop and the
+signals. What can be judged without a process is judged elsewhere (``children``, ``watchdog``,
+``backoff``, ``generation``); here it is carried out and told.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn import sock
+from gunicorn.errors import ExitStatus, HaltServer
+from gunicorn.master import backoff, children, confirm, generation, phases, spawn, watchdog
+from gunicorn.system import clock, signals
+
+__all__ = ["Crew"]
+
+_BOOT_FAILURES: dict[int, str] = {
+    ExitStatus.WORKER_BOOT: "Worker failed to boot.",
+    ExitStatus.APP_LOAD: "App failed to load.",
+}
+
+
+class Crew:
+    """What of the master has to do with its workers."""
+
+    app: Any
+    cfg: Any
+    log: Any
+    worker_class: Any
+    pid: int
+    phase: phases.Phase
+    LISTENERS: list[sock.BaseSocket]
+    num_workers: Any  # an int; the Arbiter makes it a property
+
+    def __init__(self) -> None:
+        self.generation = 1
+        self.worker_age = 0
+        self.children = children.Children()
+        self._selector = selectors.DefaultSelector()
+        self._watchdog = watchdog.Watchdog()
+        self._backoff = backoff.Backoff()
+        self._reopening = confirm.Confirmations()
+        self._trial = generation.Trial(1, 0)
+
+    @property
+    def WORKERS(self) -> dict[int, Any]:  # noqa: N802 -- the public name
+        """The worker objects by pid."""
+        return self.children.workers()
+
+    # -- spawning
+    # -----------------------------------------------------------------------------------
+
+    def spawn_generation(self) -> None:
+        """Start all workers of the present generation. Raises what its class or hooks raise."""
+        prepare: Callable[[Any], None] | None = getattr(self.worker_class, "prepare", None)
+        if prepare is not None:
+            prepare(self.cfg)
+        for _ in range(self.num_workers):
+            self.spawn_worker()
+
+    def spawn_workers(self) -> None:
+        """Start as many workers as are missing; a machine that refuses is asked again later."""
+        for _ in range(self.num_workers - len(self.children.serving(self.generation))):
+            try:
+                self.spawn_worker()
+            except Exception as exc:
+                self.log.error("cannot start a worker: %s", exc)
+                self.log.debug("%s", traceback.format_exc())
+                self._backoff.died_early(clock.monotonic())
+                return
+
+    def spawn_worker(self) -> int:
+        """Start one worker of the present generation and give its pid."""
+        self.worker_age += 1
+        cfg = self.cfg
+        worker = self.worker_class(
+            self.worker_age, self.pid, self.LISTENERS, self.app, cfg.timeout / 2.0, cfg, self.log
+        )
+        try:
+            cfg.pre_fork(self, worker)
+            pid = spawn.fork_worker(self, worker, phases.SIGNALS, self._forget)
+        except BaseException:
+            worker.tmp.close()
+            raise
+        worker.pid = pid
+        worker.tmp.keep_master_side()
+        self.children.update(
+            children.Spawned(pid, self.worker_age, self.generation, worker, clock.monotonic())
+        )
+        self._selector.register(
+            worker.tmp, selectors.EVENT_READ, lambda _now: self._read_reports(pid)
+        )
+        return pid
+
+    def _forget(self) -> None:
+        """In a new worker: close what is the master's alone."""
+        self._selector.close()
+        for child in self.children:
+            child.worker.tmp.close()
+
+    # -- listening to them
+    # --------------------------------------------------------------------------
+
+    def _read_reports(self, pid: int) -> None:
+        child = self.children.get(pid)
+        if child is None:
+            return
+        slot = child.worker.tmp
+        while (report := slot.read_report()) is not None:
+            if report.kind == "ready":
+                self.children.update(children.Ready(pid, clock.monotonic()))
+                if child.generation == self._trial.generation:
+                    self._trial.ready(pid)
+            elif report.kind == "failed":
+                self.children.update(children.Failed(pid, report.text, report.exit_status))
+            elif report.kind == "replace":
+                self.children.update(children.ReplaceAsked(pid))
+            elif report.kind == "reopened":
+                self._reopening.confirmed(pid)
+        if slot.ended:
+            self._unwatch(slot)  # always readable from now on, and never with news
+
+    def _unwatch(self, slot: Any) -> None:
+        try:
+            self._selector.unregister(slot)
+        except (KeyError, ValueError):
+            pass  # at its end before
+
+    # -- watching
+    # -----------------------------------------------------------------------------------
+
+    def murder_workers(self) -> None:
+        """Abort, then kill, the workers that are silent or that do not go."""
+        now = clock.monotonic()
+        self._watchdog.turn(now)
+        for verdict in self._watchdog.judge(now, map(_pulse, self._judged())):
+            child = self.children.get(verdict.pid)
+            if child is None:
+                continue
+            if verdict.judgement is watchdog.Judgement.ABORT:
+                self.log.critical("WORKER TIMEOUT (pid:%s)", child.pid)
+                self.log.error(
+                    "worker pid=%d age=%d: %s after %.1f seconds",
+                    child.pid,
+                    child.age,
+                    verdict.reason,
+                    verdict.seconds,
+                )
+                self.children.update(children.Aborted(child.pid, now, verdict.reason))
+                self.kill_worker(child.pid, signal.SIGABRT)
+            else:
+                self.kill_worker(child.pid, signal.SIGKILL)
+        for child in self.children:
+            if child.retire_deadline is not None and now >= child.retire_deadline:
+                self._kill_late(child, now)
+
+    def _judged(self) -> list[children.Child]:
+        # One that is told to finish has its own deadline and need not beat.
+        return [child for child in self.children if child.state is not children.State.RETIRING]
+
+    def _kill_late(self, child: children.Child, now: float) -> None:
+        if child.state is not children.State.KILLED:
+            self.log.warning("Worker graceful timeout (pid:%s)", child.pid)
+            self.children.update(children.Aborted(child.pid, now, "graceful timeout"))
+        child.retire_deadline = None
+        self.kill_worker(child.pid, signal.SIGKILL)
+
+    # -- the number of them
+    # -------------------------------------------------------------------------
+
+    def manage_workers(self) -> None:
+        """Bring the present generation to the wanted number; the oldest go first."""
+        if self.phase not in (phases.Phase.STARTING, phases.Phase.RUNNING):
+            return
+        now = clock.monotonic()
+        self._watch_crash_loop(now)
+        serving = self.children.serving(self.generation)
+        if len(serving) < self.num_workers and not self._backoff.seconds_left(now):
+            self.spawn_workers()
+        for child in serving[: max(0, len(serving) - self.num_workers)]:
+            self.retire(child)
+        # Make before break: who asked for a successor goes when there is one.
+        if len(self.children.ready(self.generation)) >= self.num_workers:
+            for child in self.children.leaving(self.generation):
+                self.retire(child)
+
+    def _watch_crash_loop(self, now: float) -> None:
+        if not self._backoff.is_active or self._backoff.seconds_left(now):
+            return
+        steady = now - backoff.STEADY_SECONDS
+        ready = self.children.ready(self.generation)
+        if (
+            len(ready) >= self.num_workers
+            and all(child.ready_at is not None and child.ready_at < steady for child in ready)
+            and self._backoff.stayed_up()
+        ):
+            self.log.info("workers stay up again")
+
+    def retire(self, child: children.Child) -> None:
+        """Let a worker finish its requests and go; it is killed after ``graceful_timeout``."""
+        deadline = clock.monotonic() + getattr(child.worker.cfg, "graceful_timeout", 30)
+        self.send_away(child, signal.SIGTERM, deadline)
+
+    def send_away(self, child: children.Child, signum: int, deadline: float) -> None:
+        """Tell a worker to go by ``signum``, and kill it at ``deadline``."""
+        self.children.update(children.Retired(child.pid, deadline))
+        self.kill_worker(child.pid, signum)
+
+    def retire_before(self, number: int) -> None:
+        """Retire the workers of all generations before ``number``."""
+        for child in self.children:
+            if child.generation < number and not child.was_told_to_go:
+                self.retire(child)
+
+    def withdraw(self, number: int, cause: str) -> None:
+        """Retire the workers of a generation that is not to be."""
+        for child in self.children:
+            if child.generation == number and not child.was_told_to_go:
+                # Some took requests already, so even these finish what they have begun.
+                self.retire(child)
+
+    # -- signals to them
+    # ----------------------------------------------------------------------------
+
+    def kill_worker(self, pid: int, sig: int) -> None:
+        """Send ``sig`` to a worker; one that is gone without our having reaped it is forgotten."""
+        try:
+            os.kill(pid, sig)
+        except ProcessLookupError:
+            child = self.children.update(children.Reaped(pid))
+            if child is not None:
+                self._lay_out(child, "it was reaped by somebody else")
+                self._call_hook("worker_exit", child.worker)
+
+    def kill_workers(self, sig: int) -> None:
+        """Send ``sig`` to every worker."""
+        for child in self.children:
+            self.kill_worker(child.pid, sig)
+
+    # -- reaping
+    # ------------------------------------------------------------------------------------
+
+    def reap_workers(self) -> None:
+        """Take note of every child that has ended. Raises HaltServer where no worker can boot."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            # Its last words are still in the pipe.
+            self._read_reports(pid)
+            child = self.children.update(children.Reaped(pid))
+            if child is not None:
+                self._bury(child, status)
+
+    def _bury(self, child: children.Child, status: int) -> None:
+        is_clean, told = _describe_end(child, status)
+        if told:
+            self.log.log("info" if is_clean else "error", told)
+        self._lay_out(child, child.failure or told)
+        self._call_hook("child_exit", child.worker)
+        was_silent = child.killed_for in ("timeout", "boot timeout")
+        if self.phase is phases.Phase.STOPPING or (child.was_told_to_go and not was_silent):
+            return
+        code = os.waitstatus_to_exitcode(status)
+        if code in _BOOT_FAILURES or child.ready_at is None:
+            self._judge_boot_failure(child, code, told)
+        if not is_clean or child.ready_at is None:
+            self._note_crash(child, child.failure or told)
+
+    def _lay_out(self, child: children.Child, cause: str) -> None:
+        """Let go of what the master held for a worker that is no more."""
+        self._unwatch(child.worker.tmp)
+        child.worker.tmp.close()
+        self._reopening.confirmed(child.pid)
+        if child.generation == self._trial.generation:
+            self._trial.lost(child.pid, cause)
+
+    def _judge_boot_failure(self, child: children.Child, code: int, told: str) -> None:
+        """Halt where nothing has ever worked. Later failures are slowed down, not fatal."""
+        is_alone = not self.children.ready(self.generation)
+        never_worked = self.phase is phases.Phase.STARTING or (
+            # Says "ready", then that it cannot boot: workers that start their application in run().
+            self.generation == 1 and code in _BOOT_FAILURES and child.ready_at and is_alone
+        )
+        if not never_worked:
+            return
+        status = child.failure_status or code
+        status = status if status in _BOOT_FAILURES else int(ExitStatus.WORKER_BOOT)
+        reason = _BOOT_FAILURES[status]
+        cause = generation.last_line(child.failure) or told
+        raise HaltServer(f"{reason} {cause}".rstrip(), status)
+
+    def _note_crash(self, child: children.Child, cause: str) -> None:
+        now = clock.monotonic()
+        if child.ready_at is not None and now - child.ready_at >= backoff.STEADY_SECONDS:
+            return
+        delay = self._backoff.died_early(now)
+        if self._backoff.is_news():
+            self.log.error(
+                "workers keep dying early (%s); the next start is in %.0f s, then ever later",
+                generation.last_line(cause),
+                delay,
+            )
+
+    def _call_hook(self, name: str, worker: Any) -> None:
+        try:
+            getattr(worker.cfg, name)(self, worker)
+        except Exception:
+            self.log.exception("Exception in %s hook", name)
+
+
+def _pulse(child: children.Child) -> watchdog.Pulse:
+    cfg = child.worker.cfg
+    return watchdog.Pulse(
+        pid=child.pid,
+        is_ready=child.ready_at is not None,
+        spawned_at=child.spawned_at,
+        beat_at=child.worker.tmp.last_update(),
+        aborted_at=child.aborted_at,
+        timeout=cfg.timeout,
+        boot_timeout=getattr(cfg, "boot_timeout", 60),
+    )
+
+
+def _describe_end(child: children.Child, status: int) -> tuple[bool, str]:
+    """Say whether the end of a worker is ordinary, and tell it ('' where nothing is to tell)."""
+    ours = f" ({child.killed_for})" if child.killed_for else ""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        is_clean = code == 0
+        return (
+            is_clean,
+            "" if is_clean else f"Worker (pid:{child.pid}) exited with code {code}{ours}",
+        )
+    name = f"SIG{signals.name_of(-code).upper()}"
+    # Some workers finish gracefully and then end by the signal that asked them to.
+    is_clean = child.state is children.State.RETIRING and -code in (
+        signal.SIGTERM,
+        signal.SIGQUIT,
+        signal.SIGINT,
+    )
+    return is_clean, f"Worker (pid:{child.pid}) was sent {name}!{ours}"

@@ -1,0 +1,114 @@
+"""One fork: from a worker object in the master to a process that serves, and to its exit status.
+
+Signals are held back around the fork. The child would otherwise answer them with the master's
+handlers, whose pipe it shares: a TERM for the child would stop the master.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gunicorn.errors import AppImportError, ExitStatus
+from gunicorn.system import daemonize, proctitle, signals
+
+__all__ = ["fork_worker"]
+
+
+def fork_worker(
+    server: Any, worker: Any, signums: Iterable[int], forget: Callable[[], None]
+) -> int:
+    """Fork; in the child run ``worker`` to its end, in the master give the pid.
+
+    ``signums`` are those the master handles; ``forget`` closes, in the child, what is the
+    master's alone. Raises OSError when the machine has no room for a process.
+    """
+    with signals.blocked():
+        pid = os.fork()
+        if pid == 0:
+            status: int = ExitStatus.UNEXPECTED
+            try:
+                status = _be_worker(server, worker, signums, forget)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                # Never back up the stack: every frame above is the master's.
+                os._exit(status)
+    return pid
+
+
+def _be_worker(server: Any, worker: Any, signums: Iterable[int], forget: Callable[[], None]) -> int:
+    worker.pid = os.getpid()
+    signal.set_wakeup_fd(-1)
+    signals.reset({*signums, signal.SIGCHLD})
+    # Until the worker has set up its own signals a request to reopen the logs must not be its end.
+    signal.signal(signal.SIGUSR1, worker.handle_usr1)
+    forget()
+    daemonize.forget_launcher()
+    worker.tmp.keep_worker_side()
+    worker.tmp.notify()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    try:
+        status = _run(server, worker)
+    finally:
+        worker.log.info("Worker exiting (pid: %s)", worker.pid)
+        try:
+            worker.cfg.worker_exit(server, worker)
+        except Exception:
+            worker.log.exception("Exception in worker_exit hook")
+    _finish_interpreter()
+    return status
+
+
+def _run(server: Any, worker: Any) -> int:
+    """Boot and serve; give the exit status."""
+    try:
+        proctitle.set_title(f"worker [{server.proc_name}]")
+        worker.log.info("Booting worker with pid: %s", worker.pid)
+        worker.cfg.post_fork(server, worker)
+        worker.init_process()
+    except SystemExit as exc:
+        return _status_of(worker, exc)
+    except BaseException as exc:
+        text = traceback.format_exc()
+        worker.log.error("Exception in worker process:\n%s", text)
+        if worker.booted:
+            return ExitStatus.UNEXPECTED
+        load_failed = isinstance(exc, AppImportError)
+        status = ExitStatus.APP_LOAD if load_failed else ExitStatus.WORKER_BOOT
+        worker.tmp.mark_failed(text, status)
+        return status
+    return ExitStatus.OK
+
+
+def _status_of(worker: Any, exc: SystemExit) -> int:
+    if exc.code is None:
+        status: int = ExitStatus.OK
+    elif isinstance(exc.code, int):
+        status = exc.code & 0xFF
+    else:
+        worker.log.error("Worker (pid:%s): %s", worker.pid, exc.code)
+        status = ExitStatus.FAILURE
+    if not worker.booted and status != ExitStatus.OK:
+        worker.tmp.mark_failed(f"the worker called exit({exc.code!r}) while it booted", status)
+    return status
+
+
+def _finish_interpreter() -> None:
+    """Do what the end of a program owes its libraries, as multiprocessing does after its forks."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    except BaseException:
+        traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass

@@ -15,10 +15,10 @@ __all__ = ["server_context"]
 
 
 def server_context(cfg: Any) -> ssl.SSLContext:
-    """Return the context that ``certfile``, ``keyfile``, ``ca_certs``, ``cert_reqs`` and ``ciphers`` ask
-    for, handed through the ``ssl_context`` hook.
+    """Return the context the TLS settings ask for, handed through the ``ssl_context`` hook.
 
-    Raises ConfigError when a file cannot be used or a value is refused.
+    The settings are ``certfile``, ``keyfile``, ``ca_certs``, ``cert_reqs`` and ``ciphers``. Raises
+    ConfigError when a file cannot be used or a value is refused.
     """
 
     def default_context() -> ssl.SSLContext:

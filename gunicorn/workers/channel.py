@@ -1,9 +1,10 @@
 """One accepted socket and the state of its conversation: descriptor, protocol, what waits.
 
-A channel reads and writes its socket and never waits, except in ``wait_taken`` and ``wait_more``, which an
-application's own pace calls for. It is the *sink* of ``http.wsgi.Response`` and the ``client`` that
-``SyncWorker.handle`` and hooks see: what it does not have itself, it takes from the socket. When to read,
-write and close is the worker's decision; this file knows no reactor and no application.
+A channel reads and writes its socket and never waits, except in ``wait_taken`` and ``wait_more``,
+which an application's own pace calls for. It is the *sink* of ``http.wsgi.Response`` and the
+``client`` that ``SyncWorker.handle`` and hooks see: what it does not have itself, it takes from the
+socket. When to read, write and close is the worker's decision; this file knows no reactor and no
+application.
 
 The states, and what is waited for in each:
 
@@ -165,7 +166,7 @@ class Channel:
     def wait_more(self) -> bytes:
         """Return what comes next, waiting for it: for bodies that are read while they arrive.
 
-        Returns b"" at the end. Raises ClientDisconnected when nothing comes for ``patience`` seconds.
+        Returns b"" at the end. Raises ClientDisconnected after ``patience`` seconds of nothing.
         """
         deadline = time.monotonic() + self.patience
         while True:
@@ -219,8 +220,8 @@ class Channel:
         """Send ``count`` bytes of ``file`` from ``offset`` without reading them into this process.
 
         What the peer does not take now is sent from a duplicate of the descriptor, so that the
-        application may close its file. Returns ``count``, less if the file ended before, or None when
-        it cannot be done and nothing was sent.
+        application may close its file. Returns ``count``, less if the file ended before, or None
+        when it cannot be done and nothing was sent.
         """
         if not self.allows_sendfile:
             return None
@@ -324,7 +325,7 @@ class Channel:
         self.sock.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Have the close break the connection visibly: for an answer that must not look complete."""
+        """Have the close break the connection, for an answer that must not look complete."""
         try:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         except OSError:

@@ -1,10 +1,10 @@
 """Serves one request: hooks, environ, application, answer, access line. The same for every worker.
 
-A worker decides *when* a request is served and what becomes of the connection afterwards; what happens in
-between is here, once. Rules: every request that was parsed is answered, by the application or by an
-error page, unless a part of an answer is out already: then the connection is broken, never mended.
-``post_request`` runs for every request for which ``pre_request`` was begun. Nothing here waits but the
-application, and nothing here knows where a client's bytes come from.
+A worker decides *when* a request is served and what becomes of the connection afterwards; what
+happens in between is here, once. Rules: every request that was parsed is answered, by the
+application or by an error page, unless a part of an answer is out already: then the connection is
+broken, never mended. ``post_request`` runs for every request for which ``pre_request`` was begun.
+Nothing here waits but the application, and nothing here knows where a client's bytes come from.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Dispatcher:
             is_framed = response.chunked or response.response_length is not None
             return Outcome.CLOSE if is_framed else Outcome.BREAK
         if not isinstance(exc, Exception):
-            # SystemExit of an application would end the worker, and with it other people's requests.
+            # An application's SystemExit would end the worker, and with it others' requests.
             self._log.error("The application raised %s", type(exc).__name__)
         try:
             self._worker.handle_error(request, client, addr, exc)

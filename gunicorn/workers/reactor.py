@@ -10,9 +10,10 @@ What that means here. Every registration is taken back before its descriptor is 
 must be remembered about readiness, so a wait may return few events and handlers may be stopped
 half-way. Pausing a listener means taking its registration back.
 
-A registered thing ("item") has ``fileno()`` and ``deadline``, a monotonic instant. Deadlines only move
-attributes: all items are looked at once a second, which for some thousand of them takes a fraction of
-a millisecond and costs requests nothing. The reactor knows nothing of requests, TLS or processes.
+A registered thing ("item") has ``fd`` and ``deadline``, a monotonic instant. To move a deadline is
+to set an attribute: all items are looked at once a second, which for some thousand of them takes a
+fraction of a millisecond and costs requests nothing. The reactor knows nothing of requests, TLS or
+processes.
 """
 
 from __future__ import annotations

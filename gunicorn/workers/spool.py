@@ -141,11 +141,8 @@ class Outbox:
 
     def _is_spilling(self) -> bool:
         # Small pieces after a spilled one go to the same file: one range instead of many pieces.
-        return (
-            bool(self._pieces)
-            and self._spill is not None
-            and _file_of(self._pieces[-1]) is self._spill
-        )
+        last = self._pieces[-1] if self._pieces else None
+        return isinstance(last, _Range) and last.file is self._spill
 
     def _add_to_spill(self, data: bytes | memoryview) -> None:
         end = self._spill.tell() if self._spill is not None else 0
@@ -167,8 +164,9 @@ class Outbox:
         """Give the peer what it takes now.
 
         ``send(data)`` returns how much was taken, None when the peer takes nothing;
-        ``send_file(fd, offset, count)`` the same, 0 when the file ends early; None in its place means
-        that files must be read. Raises what they raise, and EOFError when a file was cut short.
+        ``send_file(fd, offset, count)`` the same, 0 when the file ends early; None in its place
+        means that files must be read. Raises what they raise, and EOFError when a file was cut
+        short.
         """
         pieces = self._pieces
         while pieces:
@@ -227,10 +225,6 @@ class Outbox:
             self._spill = None
         self._held.bytes -= self._memory
         self._memory = self.size = 0
-
-
-def _file_of(piece: memoryview | _Range) -> Any:
-    return piece.file if isinstance(piece, _Range) else None
 
 
 def _write_all(file: IO[bytes], data: bytes | memoryview) -> None:

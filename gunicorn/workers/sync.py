@@ -4,20 +4,18 @@
       read_head -> advance -> [begin_body -> read_body] -> serve -> handle -> handle_request
                                                              -> settle -> drain | idle | finish
 
-Heads and bodies are gathered, and answers drained, by the reactor: only the application occupies the
-worker. The steps are methods, one for each state a channel can wait in (``channel.State``); an
+Heads and bodies are gathered, and answers drained, by the reactor: only the application occupies
+the worker. The steps are methods, one for each state a channel can wait in (``channel.State``); an
 exception in a step costs its own connection and nothing else.
 
-Order in a turn: clients that are here before clients that wait outside, because what is not accepted
-stays in the kernel's queue, where any worker may take it.
+Order in a turn: clients that are here before clients that wait outside, because what is not
+accepted stays in the kernel's queue, where any worker may take it.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import select
-import socket
 import ssl
 import time
 from collections import deque
@@ -40,7 +38,7 @@ __all__ = ["SyncWorker"]
 
 
 class SyncWorker(base.Worker):
-    """Serves with one thread; the numbers below are what clients are granted, in seconds and bytes."""
+    """Serves with one thread. The numbers below, seconds and bytes, are what clients are granted."""
 
     #: from the first byte of a head (or from the connection) to its last
     HEAD_SECONDS = 30.0
@@ -359,7 +357,7 @@ class SyncWorker(base.Worker):
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve the request that was gathered from ``client``; a seam for subclasses.
 
-        ``client`` is a Channel, which behaves as the accepted socket; ``client.request`` is the request.
+        ``client`` is a Channel: the accepted socket to all who ask it, with ``client.request``.
         """
         self.handle_request(listener, client.request, client, addr)
 

@@ -12,7 +12,6 @@ import sys
 
 from gunicorn import util
 from gunicorn.app import base
-from gunicorn.config import sources
 from gunicorn.config.config import Config
 from gunicorn.errors import ConfigError, ExitStatus
 from gunicorn.sites import account as accounts

@@ -1,0 +1,195 @@
+"""One record a site, behind every listing: ``list``, ``status`` and their ``--json``.
+
+What is known comes from three sides: the site file (what should be), the service manager (what is),
+and the site's own master over its control socket (how it fares). The last is a stranger's word and
+only ever adds numbers. Text for people and JSON for machines print the same record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gunicorn.sites.fleet import Broken
+from gunicorn.sites.site import Site
+from gunicorn.sites.systemctl import Unit
+
+_COLOURS = {"running": "32", "reloading": "33", "starting": "33", "failed": "31", "broken": "31"}
+
+#: states of systemd and of our supervisor -> ours
+_STATES = {
+    "active": "running",
+    "activating": "starting",
+    "reloading": "reloading",
+    "deactivating": "stopping",
+    "inactive": "stopped",
+    "failed": "failed",
+}
+
+
+@dataclass(frozen=True)
+class SiteStatus:
+    """What is known of one site."""
+
+    name: str
+    #: running, starting, reloading, stopping, stopped, failed
+    state: str
+    #: auto, manual, disabled; "removed" when there is no site file
+    start: str
+    file: str
+    user: str | None = None
+    pid: int | None = None
+    workers_ready: int | None = None
+    workers: int | None = None
+    requests: int | None = None
+    generation: int | None = None
+    memory: int | None = None
+    restarts: int = 0
+    addresses: list[str] = field(default_factory=list)
+    #: what an administrator should know, a line each; first what is wrong now
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in ("running", "reloading")
+
+
+def make_status(
+    name: str,
+    entry: Site | Broken | None,
+    unit: Unit,
+    answer: Mapping[str, Any] | None,
+    default_address: str,
+) -> SiteStatus:
+    """Put together what the three sides say of one site. Pure."""
+    state = _STATES.get(unit.active, unit.active)
+    notes: list[str] = []
+    addresses: list[str] = []
+    user, start, file = None, "removed", ""
+    if isinstance(entry, Broken):
+        notes += entry.problems
+        start, file = entry.start, str(entry.path)
+    elif isinstance(entry, Site):
+        user, start, file = entry.user, entry.start, str(entry.path)
+        bind = entry.settings.get("bind", default_address)
+        addresses = [bind] if isinstance(bind, str) else list(bind)
+    else:
+        notes.append("its site file is gone: gunicornctl sync stops it")
+    notes += _unit_notes(name, unit, state)
+    workers = _workers(answer)
+    return SiteStatus(
+        name=name,
+        state=state,
+        start=start,
+        file=file,
+        user=user,
+        pid=unit.pid if state not in ("stopped", "failed") else None,
+        workers_ready=None if workers is None else sum(1 for one in workers if one.get("ready")),
+        workers=None if workers is None else len(workers),
+        requests=None if workers is None else sum(_count(one.get("requests")) for one in workers),
+        generation=_count(answer.get("generation")) if answer else None,
+        memory=unit.memory,
+        restarts=unit.restarts,
+        addresses=addresses,
+        notes=notes,
+    )
+
+
+def _unit_notes(name: str, unit: Unit, state: str) -> list[str]:
+    notes = []
+    if state == "failed":
+        said = f": {unit.text}" if unit.text else ""
+        notes.append(f"failed ({unit.result}, exit status {unit.exit_status}){said}")
+    if unit.reload_result != "success" and state == "running":
+        notes.append("the last reload was refused, the old code goes on")
+    if unit.is_stale:
+        notes.append(f"the site file is newer than its unit: gunicornctl restart {name}")
+    return notes
+
+
+def _workers(answer: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:
+    workers = answer.get("workers") if answer else None
+    if not isinstance(workers, list):
+        return None
+    return [one for one in workers if isinstance(one, dict)]
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+# -- for machines ----------------------------------------------------------------------------------
+
+
+def to_json(statuses: Iterable[SiteStatus]) -> str:
+    """All records as one JSON document."""
+    return json.dumps({"sites": [asdict(one) for one in statuses]}, indent=2, ensure_ascii=False)
+
+
+# -- for people ------------------------------------------------------------------------------------
+
+
+def to_table(statuses: Iterable[SiteStatus], colour: bool) -> str:
+    """One line a site; a site in trouble has its reason in the last column."""
+    head = ("SITE", "STATE", "START", "PID", "WORKERS", "MEMORY", "USER", "ADDRESS OR TROUBLE")
+    rows = [
+        (
+            one.name,
+            one.state,
+            one.start,
+            str(one.pid or "-"),
+            f"{one.workers_ready}/{one.workers}" if one.workers is not None else "-",
+            format_size(one.memory),
+            one.user or "-",
+            one.notes[0] if one.notes else ", ".join(one.addresses),
+        )
+        for one in statuses
+    ]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = []
+    for row in [head, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if colour and row[1] in _COLOURS:
+            cells[1] = f"\x1b[{_COLOURS[row[1]]}m{cells[1]}\x1b[0m"
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def to_text(one: SiteStatus, colour: bool) -> str:
+    """Several lines about one site."""
+    state = one.state
+    if colour and state in _COLOURS:
+        state = f"\x1b[{_COLOURS[state]}m{state}\x1b[0m"
+    rows = [
+        ("state", state + (f" (pid {one.pid})" if one.pid else "")),
+        ("start", one.start),
+        ("file", one.file or "-"),
+        ("user", one.user or "-"),
+        ("address", ", ".join(one.addresses) or "-"),
+    ]
+    if one.workers is not None:
+        rows.append(("workers", f"{one.workers_ready} of {one.workers} ready"))
+        rows.append(("requests", f"{one.requests} by these workers"))
+        rows.append(("generation", str(one.generation)))
+    if one.memory is not None:
+        rows.append(("memory", format_size(one.memory)))
+    if one.restarts:
+        rows.append(("restarts", f"{one.restarts} by themselves"))
+    lines = [f"site {one.name}"]
+    lines += [f"  {label + ':':12}{value}" for label, value in rows]
+    lines += [f"  {'note:':12}{note}" for note in one.notes]
+    return "\n".join(lines)
+
+
+def format_size(count: int | None) -> str:
+    """Bytes as people read them; ``-`` when unknown."""
+    if count is None:
+        return "-"
+    size = float(count)
+    for unit in ("B", "K", "M", "G"):
+        if size < 1024 or unit == "G":
+            break
+        size /= 1024
+    return f"{size:.0f}{unit}" if size >= 10 or unit == "B" else f"{size:.1f}{unit}"

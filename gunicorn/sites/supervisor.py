@@ -1,0 +1,401 @@
+"""``gunicornctl run``: the sites without systemd, each under its own user, children of this.
+
+Same site files, same directories, same masters as the units; what systemd does there is done here:
+start when wanted, start again after a crash with growing patience, stop gracefully, reap, keep
+apart. It runs as root in the foreground, also as PID 1 of a container, and serves nothing itself.
+
+    TERM INT QUIT   stop all sites gracefully, then end
+    HUP             read the site files again: start new sites, stop removed ones
+    USR1            let all sites reopen their logs
+
+``minder`` decides, ``desk`` listens, ``become`` changes the user; the loop here only carries out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from gunicorn.errors import ConfigError, ExitStatus
+from gunicorn.sites import account as accounts
+from gunicorn.sites import become, execute, fleet, prepare
+from gunicorn.sites.account import Account
+from gunicorn.sites.context import Context, Status
+from gunicorn.sites.desk import Caller, Desk
+from gunicorn.sites.execute import Command
+from gunicorn.sites.fleet import Broken
+from gunicorn.sites.minder import Action, Minder, State
+from gunicorn.sites.site import Site, SiteError
+from gunicorn.sites.talk import plain
+from gunicorn.system.signals import SignalPipe, blocked
+
+_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGCHLD,
+)
+
+#: what "sync" starts again
+_TO_START = (State.REFUSED, State.WAITING)
+
+#: seconds on top of the site's own patience, as in the units
+_SLACK = 15.0
+
+
+@dataclass
+class _Waiter:
+    """A caller who is answered when the sites it named have settled."""
+
+    caller: Caller
+    names: list[str]
+    #: whether they are to run in the end
+    wants_up: bool
+    messages: list[str]
+    problems: list[str]
+
+
+class Supervisor:
+    """All minders, and the loop that carries out what they say."""
+
+    def __init__(self, context: Context, names: list[str]) -> None:
+        self.context = context
+        self.paths = context.paths
+        #: the sites asked for by name; empty: all that start by themselves
+        self.only = names
+        self.minders: dict[str, Minder] = {}
+        self.waiters: list[_Waiter] = []
+        self.is_ending = False
+        self.desk: Desk
+        self.signals = SignalPipe()
+
+    def run(self) -> int:
+        """Run until told to stop; gives the exit status."""
+        os.umask(0o022)
+        self.paths.run.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock = self._take_lock()
+        become.adopt_orphans()
+        # what was said to us is not said to the sites
+        for name in become.MANAGER_VARIABLES:
+            os.environ.pop(name, None)
+        self.signals.install(_SIGNALS)
+        self.desk = Desk(self.paths.supervisor, self.paths.notify)
+        self.desk.selector.register(self.signals, 1, self.signals)
+        try:
+            self._sync()
+            while not self._is_done():
+                self._turn()
+        finally:
+            self.desk.flush(1.0)
+            self.desk.close()
+            self.signals.close()
+            os.close(lock)
+        return self._verdict()
+
+    def say(self, line: str) -> None:
+        """Write one line of the supervisor's log."""
+        print(line, file=sys.stderr, flush=True)
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """Wait for one thing to happen, and do what follows from it."""
+        now = time.monotonic()
+        deadlines = [one.deadline for one in self.minders.values() if one.deadline is not None]
+        timeout = max(0.0, min(deadlines) - now) if deadlines else None
+        orders, has_message = self.desk.wait(timeout)
+        if has_message:
+            self._hear()
+        for signum in self.signals.take():
+            self._handle(signum)
+        # always, and after the messages: a master that became ready and died did become ready
+        self._reap()
+        for caller, order in orders:
+            self._obey(caller, order)
+        now = time.monotonic()
+        for minder in list(self.minders.values()):
+            if minder.deadline is not None and minder.deadline <= now:
+                self._do(minder, minder.expired(now))
+        self._answer_waiters()
+
+    def _is_done(self) -> bool:
+        if self.is_ending:
+            return all(one.pid is None for one in self.minders.values())
+        # `run SITE`: when every site asked for is refused, who started us should know
+        refused = [one.state is State.REFUSED for one in self.minders.values()]
+        return bool(self.only) and all(refused)
+
+    def _verdict(self) -> int:
+        return Status.DONE if self.is_ending else Status.SITE
+
+    def _handle(self, signum: int) -> None:
+        if signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            self._end()
+        elif signum == signal.SIGHUP:
+            self._sync()
+        elif signum == signal.SIGUSR1:
+            for minder in self.minders.values():
+                self._signal(minder, signal.SIGUSR1)
+
+    def _end(self) -> None:
+        self.is_ending = True
+        now = time.monotonic()
+        for minder in self.minders.values():
+            self._do(minder, minder.stop(now))
+
+    def _hear(self) -> None:
+        """Take what masters say; a pid that is no master of ours says nothing."""
+        by_pid = {minder.pid: minder for minder in self.minders.values() if minder.pid}
+        for message in self.desk.messages():
+            minder = by_pid.get(message.pid)
+            if minder is None:
+                continue
+            if "STATUS" in message.values:
+                minder.text = plain(message.values["STATUS"])[:200]
+            if message.values.get("READY") == "1" and minder.state is State.STARTING:
+                minder.ready(time.monotonic())
+                self.say(f"site {minder.name}: ready, pid {minder.pid}")
+
+    def _reap(self) -> None:
+        """Bury every child that has died: masters, and orphans that were left to us."""
+        by_pid = {minder.pid: minder for minder in self.minders.values() if minder.pid}
+        while True:
+            try:
+                # look first: as long as the master is not reaped, its number is nobody else's
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if found is None:
+                return
+            minder = by_pid.get(found.si_pid)
+            if minder is not None:
+                _kill_group(found.si_pid)
+            _, status = os.waitpid(found.si_pid, 0)
+            if minder is not None:
+                self._bury(minder, os.waitstatus_to_exitcode(status))
+
+    def _bury(self, minder: Minder, status: int) -> None:
+        now = time.monotonic()
+        pid, was = minder.pid, minder.state
+        action = minder.exited(status, now)
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        line = f"site {minder.name}: pid {pid} ended {how}"
+        if minder.state is State.WAITING and minder.deadline is not None:
+            line += f", starting again in {minder.deadline - now:.0f} s"
+        if was is State.STOPPING and status == 0:
+            line = f"site {minder.name}: stopped"
+        self.say(line)
+        self._do(minder, action)
+
+    # -- carrying out ------------------------------------------------------------------------------
+
+    def _do(self, minder: Minder, action: Action | None) -> None:
+        if action is Action.SPAWN:
+            if not self.is_ending:
+                self._spawn(minder)
+        elif action is Action.TERM:
+            self._signal(minder, signal.SIGTERM)
+        elif action is Action.KILL and minder.pid is not None:
+            self.say(f"site {minder.name}: pid {minder.pid} did not end in time, killing")
+            _kill_group(minder.pid)
+
+    def _signal(self, minder: Minder, signum: int) -> None:
+        if minder.pid is not None:
+            os.kill(minder.pid, signum)  # our child and not yet reaped: the number is right
+
+    def _spawn(self, minder: Minder) -> None:
+        """Read the site file, make the directories, fork, become the user, execute."""
+        try:
+            site, account, command = self._plan(minder.name)
+        except ConfigError as error:
+            problems = error.problems if isinstance(error, SiteError) else [str(error)]
+            for line in problems:
+                self.say(line)
+            minder.not_spawned(problems[0])
+            return
+        except OSError as error:
+            minder.not_spawned(str(error))
+            self.say(f"site {minder.name}: cannot be prepared: {error}")
+            return
+        _set_timeouts(minder, site)
+        sys.stderr.flush()
+        with blocked():
+            pid = os.fork()
+            if pid == 0:
+                _start_in_child(site, account, command)
+        minder.spawned(pid, time.monotonic())
+
+    def _plan(self, name: str) -> tuple[Site, Account, Command]:
+        entry = fleet.read_any(name, self.paths, self.context.rules)
+        if isinstance(entry, Broken):
+            raise SiteError(entry.problems)
+        account = accounts.account_of(entry)
+        prepare.prepare_site(name, account, self.paths)
+        inherited = {
+            "PATH": execute.DEFAULT_PATH,
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            "NOTIFY_SOCKET": str(self.paths.notify),
+        }
+        if "TZ" in os.environ:
+            inherited["TZ"] = os.environ["TZ"]
+        return entry, account, execute.command_of(entry, account, inherited)
+
+    # -- orders ------------------------------------------------------------------------------------
+
+    def _obey(self, caller: Caller, order: dict[str, Any]) -> None:
+        verb = order.get("command")
+        names = order.get("sites") or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            self.desk.answer(caller, {"ok": False, "problems": ["sites: a list of names"]})
+        elif verb == "status":
+            self.desk.answer(caller, {"ok": True, "pid": os.getpid(), "sites": self._describe()})
+        elif verb == "sync":
+            messages, started = self._sync()
+            self.waiters.append(_Waiter(caller, started, True, messages, self._problems()))
+        elif verb == "stop" and not names:
+            self.waiters.append(_Waiter(caller, list(self.minders), False, [], []))
+            self._end()
+        elif verb in ("start", "stop", "restart"):
+            self._move(caller, verb, names or list(self.minders))
+        else:
+            self.desk.answer(caller, {"ok": False, "problems": [f"unknown command {verb!r}"]})
+
+    def _move(self, caller: Caller, verb: str, names: list[str]) -> None:
+        now = time.monotonic()
+        for name in names:
+            minder = self.minders.get(name)
+            if verb == "stop":
+                if minder is not None:
+                    self._do(minder, minder.stop(now))
+                continue
+            minder = self.minders.setdefault(name, Minder(name))
+            self._do(minder, minder.start() if verb == "start" else minder.restart(now))
+        self.waiters.append(_Waiter(caller, names, verb != "stop", [], []))
+
+    def _answer_waiters(self) -> None:
+        for waiter in list(self.waiters):
+            minders = [self.minders[name] for name in waiter.names if name in self.minders]
+            if not all(one.is_settled for one in minders):
+                continue
+            self.waiters.remove(waiter)
+            wrong = [one for one in minders if (one.state is State.UP) != waiter.wants_up]
+            for one in wrong:
+                waiter.problems.append(f"site {one.name}: {_trouble(one)}")
+            self.desk.answer(
+                waiter.caller,
+                {
+                    "ok": not waiter.problems,
+                    "messages": waiter.messages,
+                    "problems": waiter.problems,
+                },
+            )
+
+    def _describe(self) -> dict[str, dict[str, Any]]:
+        return {
+            name: {
+                "active": "failed" if one.state is State.WAITING else one.state.value,
+                "result": "exit-code",
+                "pid": one.pid,
+                "exit_status": one.exit_status,
+                "restarts": one.restarts,
+                "text": one.text,
+            }
+            for name, one in self.minders.items()
+        }
+
+    def _sync(self) -> tuple[list[str], list[str]]:
+        """Start new and failed sites, stop removed and disabled ones; gives words and names."""
+        now = time.monotonic()
+        found = fleet.read_fleet(self.paths, self.context.rules)
+        messages: list[str] = []
+        for name, minder in list(self.minders.items()):
+            gone = name not in found
+            if gone or found[name].start == "disabled":
+                reason = "its site file is gone" if gone else "it is disabled"
+                if minder.state is not State.DOWN:
+                    messages.append(f"site {name}: stopped, {reason}")
+                self._do(minder, minder.stop(now))
+                if gone and minder.pid is None:
+                    del self.minders[name]
+        wanted = self.only or [name for name, entry in found.items() if entry.start == "auto"]
+        started = []
+        for name in wanted:
+            # one that was stopped by hand stays stopped
+            if name not in self.minders or self.minders[name].state in _TO_START:
+                minder = self.minders.setdefault(name, Minder(name))
+                self._do(minder, minder.start())
+                if minder.pid is not None:
+                    messages.append(f"site {name}: started")
+                started.append(name)
+        return messages, started
+
+    def _problems(self) -> list[str]:
+        found = fleet.read_fleet(self.paths, self.context.rules).values()
+        return [line for one in found if isinstance(one, Broken) for line in one.problems]
+
+    def _take_lock(self) -> int:
+        """Make sure that we are the only supervisor; held until the process ends."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = os.open(self.paths.supervisor_lock, flags, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise ConfigError("another gunicornctl run is at work on this machine") from None
+        return fd
+
+
+def _set_timeouts(minder: Minder, site: Site) -> None:
+    """Be a little more patient than the site is itself."""
+    graceful = int(str(site.settings.get("graceful_timeout", 30)), 0)
+    boot = int(str(site.settings.get("boot_timeout", 60)), 0)
+    minder.stop_timeout = graceful + _SLACK
+    minder.start_timeout = boot + 2 * _SLACK if boot else None
+
+
+def _trouble(minder: Minder) -> str:
+    if minder.text:
+        return minder.text
+    how = "ended by signal" if minder.exit_status < 0 else "ended with status"
+    return f"{minder.state.value}, {how} {abs(minder.exit_status)}; see its error log"
+
+
+def _kill_group(pid: int) -> None:
+    """Kill what is left of a site: the session its master began, workers and their children."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass  # nobody left, or not yet in a session of its own
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _start_in_child(site: Site, account: Account, command: Command) -> None:
+    """Become the site's user and execute its master; never returns."""
+    status: int = ExitStatus.FAILURE
+    try:
+        become.become_site(account, site.limits, bool(site.privileged_ports))
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        # our standard error is where a site that cannot open its log says so
+        os.dup2(2, 1)
+        os.chdir("/")
+        execute.check_reachable(site, command)
+        os.execve(command.program, command.arguments, command.environment)
+    except SiteError as error:
+        status = ExitStatus.SITE
+        for line in error.problems:
+            os.write(2, f"{line}\n".encode())
+    except BaseException as error:
+        os.write(2, f"site {site.name}: cannot be started: {error}\n".encode())
+    finally:
+        os._exit(status)

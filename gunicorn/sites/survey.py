@@ -1,0 +1,106 @@
+"""Collects what the three sides know of the sites, for ``status`` to put together.
+
+Reads site files, asks the service manager in one call, and asks running masters all at once.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+
+from gunicorn.sites import talk
+from gunicorn.sites.context import Context
+from gunicorn.sites.fleet import Fleet, read_fleet
+from gunicorn.sites.paths import name_problem
+from gunicorn.sites.status import SiteStatus, make_status
+from gunicorn.sites.systemctl import Unit
+from gunicorn.sites.talk import Question, TalkError
+
+#: seconds a master may take to say how it is; its loop answers at once or is stuck
+_PATIENCE = 2.0
+
+
+def survey(context: Context, names: Iterable[str] = ()) -> list[SiteStatus]:
+    """Look at the named sites, or at all there are files or processes of, sorted by name."""
+    fleet: Fleet = read_fleet(context.paths, context.rules)
+    wanted = set(names)
+    units = look_at_units(context, fleet, wanted)
+    chosen = sorted(wanted or {*fleet, *units})
+    running = [name for name in chosen if units.get(name, Unit(name)).active != "inactive"]
+    answers = talk.ask_all(questions(context, running, {"command": "status"}), _PATIENCE)
+    found = []
+    for name in chosen:
+        answer = answers.get(name)
+        entry = fleet.get(name)
+        if entry is None and name not in units:
+            continue
+        found.append(
+            make_status(
+                name,
+                entry,
+                units.get(name, Unit(name)),
+                None if isinstance(answer, TalkError) else answer,
+                f"unix:{context.paths.socket(name)}",
+            )
+        )
+    return found
+
+
+def look_at_units(context: Context, fleet: Fleet, wanted: set[str]) -> dict[str, Unit]:
+    """Ask the service manager, whichever it is; sites it has nothing on may be absent."""
+    if context.has_systemd:
+        loaded = {name for name in context.systemd.loaded() if not wanted or name in wanted}
+        units = context.systemd.units(sorted(loaded | ((wanted & set(fleet)) or set(fleet))))
+        return {
+            name: unit for name, unit in units.items() if name in fleet or unit.active != "inactive"
+        }
+    try:
+        answer = talk.ask(str(context.paths.supervisor), {"command": "status"}, _PATIENCE)
+    except TalkError:
+        return {}
+    sites = answer.get("sites")
+    known = sites if isinstance(sites, dict) else {}
+    return {
+        name: Unit(
+            name,
+            active=str(one.get("active", "inactive")),
+            result=str(one.get("result", "success")),
+            pid=one.get("pid"),
+            exit_status=int(one.get("exit_status", 0)),
+            restarts=int(one.get("restarts", 0)),
+            text=str(one.get("text", "")),
+        )
+        for name, one in known.items()
+        if isinstance(one, dict)
+    }
+
+
+def questions(context: Context, names: Iterable[str], request: dict[str, object]) -> list[Question]:
+    """Address a request to sites, each to be asked as the owner of its run directory.
+
+    The owner was set by root (``prepare``), and a user cannot give a directory away; it is who the
+    site runs as, also when the site file has changed since.
+    """
+    found = []
+    for name in names:
+        try:
+            owner = os.lstat(context.paths.run_dir(name))
+        except OSError:
+            continue
+        if not stat.S_ISDIR(owner.st_mode) or owner.st_uid == 0:
+            continue
+        if os.geteuid() not in (0, owner.st_uid):
+            continue
+        path = str(context.paths.control(name))
+        found.append(Question(name, path, owner.st_uid, owner.st_gid, request))
+    return found
+
+
+def sites_with_directory(context: Context) -> list[str]:
+    """List the sites that have a run directory: all that were ever started since boot."""
+    try:
+        entries = list(context.paths.run.iterdir())
+    except OSError:
+        return []
+    return sorted(entry.name for entry in entries if name_problem(entry.name) is None)

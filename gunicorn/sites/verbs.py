@@ -1,0 +1,296 @@
+"""The verbs of ``gunicornctl`` for people; each gives an exit status, see ``control``.
+
+A verb reads, asks and says; it decides nothing that the service manager decides. Before anything is
+stopped the site file is read: a site that runs is not given up for one that could not start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from gunicorn import util
+from gunicorn.sites import account as accounts
+from gunicorn.sites import service, site, survey, talk
+from gunicorn.sites import status as records
+from gunicorn.sites import sync as syncing
+from gunicorn.sites.context import Context, Status
+from gunicorn.sites.fleet import Broken, odd_files, read_any, site_names
+from gunicorn.sites.paths import SUFFIX, UMBRELLA, name_problem, unit_of
+from gunicorn.sites.site import Site, SiteError
+from gunicorn.sites.talk import NotRunningError, TalkError
+
+#: seconds the supervisor may take: a stop waits for the slowest graceful site
+_SUPERVISOR_PATIENCE = 600.0
+#: seconds a site may take to confirm that every worker writes to the new files
+_REOPEN_PATIENCE = 15.0
+#: seconds a reload may take without systemd to limit it
+_RELOAD_PATIENCE = 600.0
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+def list_sites(context: Context, options: argparse.Namespace) -> int:
+    """One line a site."""
+    found = survey.survey(context)
+    if options.json:
+        context.show(records.to_json(found))
+    elif found:
+        context.show(records.to_table(found, context.has_colour))
+    else:
+        context.say(f"no sites: write {context.paths.site_file('NAME')}, see its README")
+    if not options.json:
+        for line in odd_files(context.paths):
+            context.say(line)
+    return Status.DONE
+
+
+def status(context: Context, options: argparse.Namespace) -> int:
+    """What is known of the named sites, or of all."""
+    found = survey.survey(context, options.sites)
+    missing = sorted(set(options.sites) - {one.name for one in found})
+    if options.json:
+        context.show(records.to_json(found))
+    else:
+        context.show("\n\n".join(records.to_text(one, context.has_colour) for one in found))
+    if missing:
+        for name in missing:
+            context.say(_no_site(context, name))
+        return Status.NOT_ALLOWED
+    if any(one.state == "failed" for one in found):
+        return Status.FAILED
+    idle = [one for one in found if not one.is_running and (options.sites or one.start == "auto")]
+    return Status.NOT_RUNNING_STATUS if idle else Status.DONE
+
+
+def check(context: Context, options: argparse.Namespace) -> int:
+    """Say what is wrong with site files, all of it; 78 when anything is."""
+    wrong = False
+    names = options.sites if options.sites and not options.all else site_names(context.paths)
+    for name in names:
+        problems = _check_one(context, name)
+        for line in problems:
+            context.say(line)
+        if not problems:
+            context.show(f"{name}: ok")
+        wrong = wrong or bool(problems)
+    if not options.sites:
+        for line in odd_files(context.paths):
+            context.say(line)
+    return Status.SITE if wrong else Status.DONE
+
+
+def _check_one(context: Context, name: str) -> list[str]:
+    try:
+        if "/" in name or name.endswith(SUFFIX):
+            found = _read_elsewhere(context, Path(name))
+        else:
+            found = site.read_site(name, context.paths, context.rules)
+        accounts.account_of(found)
+    except SiteError as error:
+        return error.problems
+    return []
+
+
+def _read_elsewhere(context: Context, path: Path) -> Site:
+    """Read a file that is perhaps not in its place yet; who may write it matters only there."""
+    name = path.name.removesuffix(SUFFIX)
+    problem = name_problem(name)
+    if problem:
+        raise SiteError([f"{path}: {problem}"])
+    if path.absolute().parent == context.paths.sites:
+        return site.read_site(name, context.paths, context.rules)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SiteError([f"{path}: cannot be read: {(error.strerror or '').lower()}"]) from None
+    defaults = site.read_defaults(context.paths, context.rules)
+    return site.parse_site(name, path, data, defaults)
+
+
+# -- moving ----------------------------------------------------------------------------------------
+
+
+def start(context: Context, options: argparse.Namespace) -> int:
+    """Start sites and wait until they serve."""
+    return _move(context, "start", options.sites)
+
+
+def stop(context: Context, options: argparse.Namespace) -> int:
+    """Stop sites and wait until they are gone."""
+    return _move(context, "stop", options.sites)
+
+
+def restart(context: Context, options: argparse.Namespace) -> int:
+    """Stop and start sites."""
+    return _move(context, "restart", options.sites)
+
+
+def reload(context: Context, options: argparse.Namespace) -> int:
+    """Let sites load new code and settings; without names also ``sync``."""
+    return _move(context, "reload", options.sites)
+
+
+def _move(context: Context, verb: str, names: list[str]) -> int:
+    if verb != "stop":
+        refused = _refuse(context, names)
+        if refused:
+            return refused
+    if context.has_systemd:
+        return _by_systemd(context, verb, names) if names else _all_by_systemd(context, verb)
+    if verb == "reload":
+        return _reload_by_socket(context, names)
+    return by_supervisor(context, verb, names)
+
+
+def _refuse(context: Context, names: list[str]) -> int:
+    """Say what keeps the named sites from starting, before any of them is touched."""
+    verdict = 0
+    for name in names:
+        entry = read_any(name, context.paths, context.rules)
+        if isinstance(entry, Broken):
+            exists = name_problem(name) is None and entry.path.exists()
+            for line in entry.problems if exists else [_no_site(context, name)]:
+                context.say(line)
+            verdict = Status.SITE if exists else Status.NO_SITE
+        elif entry.start == "disabled":
+            context.say(f"{entry.place('start')}: site {name} is disabled")
+            verdict = Status.FAILED
+    return verdict
+
+
+def _no_site(context: Context, name: str) -> str:
+    close = util.nearest(name, site_names(context.paths))
+    hint = f", did you mean {close}?" if close else f": {context.paths.sites}/{name}{SUFFIX}"
+    return name_problem(name) or f"there is no site {name}{hint}"
+
+
+def _all_by_systemd(context: Context, verb: str) -> int:
+    outcome = context.systemd.call(verb, UMBRELLA)
+    if outcome.status:
+        context.say(outcome.error.strip())
+    if verb == "stop":
+        return Status.FAILED if outcome.status else Status.DONE
+    # the umbrella itself stays up when a site does not: look at them
+    failed = [
+        name
+        for name, unit in context.systemd.units(context.systemd.wanted()).items()
+        if unit.active == "failed"
+    ]
+    for name in failed:
+        context.say(f"site {name}: failed: gunicornctl status {name}")
+    return Status.FAILED if outcome.status or failed else Status.DONE
+
+
+def _by_systemd(context: Context, verb: str, names: list[str]) -> int:
+    systemd = context.systemd
+    before = systemd.units(names)
+    if verb == "reload":
+        asleep = [name for name in names if before[name].active not in ("active", "reloading")]
+        for name in asleep:
+            context.say(f"site {name} is not running")
+        if asleep:
+            return Status.NOT_RUNNING
+    elif verb != "stop" and any(one.is_stale or not one.has_dropin for one in before.values()):
+        # the file is newer than its unit, which would start it as somebody else
+        systemd.daemon_reload()
+    if verb in ("start", "restart"):
+        systemd.call("reset-failed", *map(unit_of, names))
+    since = time.time()
+    outcome = systemd.call(verb, "--", *map(unit_of, names))
+    if not outcome.status:
+        return Status.DONE
+    for name, unit in systemd.units(names).items():
+        refused = verb == "reload" and unit.reload_result != "success"
+        if refused or unit.active == "failed" or unit.sub == "auto-restart":
+            context.say(f"site {name}: {verb} failed")
+            for line in systemd.journal(name, since):
+                context.say(f"  {talk.plain(line)}")
+    if not outcome.error.startswith("Job for "):
+        context.say(outcome.error.strip())
+    return Status.FAILED
+
+
+def _reload_by_socket(context: Context, names: list[str]) -> int:
+    verdict = 0
+    if not names:
+        verdict = by_supervisor(context, "sync", [])
+        names = survey.sites_with_directory(context)
+        is_all = True
+    else:
+        is_all = False
+    asked = survey.questions(context, names, {"command": "reload"})
+    for name, answer in talk.ask_all(asked, _RELOAD_PATIENCE).items():
+        if isinstance(answer, NotRunningError) and is_all:
+            continue
+        if isinstance(answer, TalkError):
+            context.say(f"site {name} {answer}")
+            idle = isinstance(answer, NotRunningError)
+            verdict = verdict or (Status.NOT_RUNNING if idle else Status.FAILED)
+        else:
+            verdict = service.report_verdict(context, name, answer) or verdict
+    for name in set(names) - {question.site for question in asked}:
+        context.say(f"site {name} is not running")
+        verdict = verdict or Status.NOT_RUNNING
+    return verdict
+
+
+def by_supervisor(context: Context, verb: str, names: list[str]) -> int:
+    """Hand a verb to ``gunicornctl run`` and report what became of each site."""
+    request = {"command": verb, "sites": names}
+    try:
+        answer = talk.ask(str(context.paths.supervisor), request, _SUPERVISOR_PATIENCE)
+    except NotRunningError:
+        if verb == "stop":
+            return Status.DONE
+        context.say("no supervisor is running: gunicornctl run --all")
+        return Status.NOT_RUNNING
+    except TalkError as error:
+        context.say(f"the supervisor {error}")
+        return Status.FAILED
+    for line in answer.get("problems", []):
+        context.say(str(line))
+    for line in answer.get("messages", []):
+        context.show(str(line))
+    return Status.DONE if answer.get("ok") is True else Status.FAILED
+
+
+def sync(context: Context, options: argparse.Namespace) -> int:
+    """Make what runs follow the site files."""
+    if context.has_systemd:
+        return syncing.sync(context.paths, context.systemd, context.rules, context.say)
+    return by_supervisor(context, "sync", [])
+
+
+def reopen_logs(context: Context, options: argparse.Namespace) -> int:
+    """Let every running site reopen its logs, and wait until each worker has.
+
+    logrotate calls it after renaming the files. A site that is not running has nothing to reopen;
+    one that runs and does not confirm is a failure, so that logrotate does not compress a file
+    that is still written to.
+    """
+    asked = survey.questions(context, survey.sites_with_directory(context), {"command": "reopen"})
+    verdict = Status.DONE
+    for name, answer in sorted(talk.ask_all(asked, _REOPEN_PATIENCE).items()):
+        if isinstance(answer, NotRunningError):
+            continue
+        if isinstance(answer, TalkError):
+            context.say(f"site {name} {answer}; its logs were not reopened")
+            verdict = Status.FAILED
+        elif answer.get("ok") is not True:
+            context.say(f"site {name}: logs not reopened: {answer.get('error') or 'no reason'}")
+            verdict = Status.FAILED
+    return verdict
+
+
+def run(context: Context, options: argparse.Namespace) -> int:
+    """Run sites in the foreground, with this process as their supervisor."""
+    from gunicorn.sites import supervisor  # the other verbs need none of it
+
+    if not options.all:
+        refused = _refuse(context, options.sites)
+        if refused:
+            return refused
+    return supervisor.Supervisor(context, [] if options.all else options.sites).run()

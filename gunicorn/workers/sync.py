@@ -38,7 +38,7 @@ __all__ = ["SyncWorker"]
 
 
 class SyncWorker(base.Worker):
-    """Serves with one thread. The numbers below, seconds and bytes, are what clients are granted."""
+    """Serves with one thread. The numbers below (seconds, bytes) are what clients are granted."""
 
     #: from the first byte of a head (or from the connection) to its last
     HEAD_SECONDS = 30.0

@@ -172,7 +172,7 @@ class BaseApplication:
             ) from error
 
     def set_environment(self, variables: Mapping[str, str]) -> None:
-        """Lay ``variables`` over the environment of the process, after taking away the last ones."""
+        """Lay ``variables`` over the environment, after taking the last ones away."""
         for name, before in self._overlaid.items():
             if before is None:
                 os.environ.pop(name, None)

@@ -224,9 +224,12 @@ class Config:
 
 def refusal(item: setting.Setting, value: Any, origin: str, reason: str) -> str:
     """The one line about a value that a validator refused."""
-    shown = repr(value)
-    if len(shown) > 80:
-        shown = f"{shown[:77]}..."
+    shown, reason = shortened(repr(value), 80), shortened(reason.strip(), 200)
     accepts = item.accepts or validators.ACCEPTS.get(type(item).validator, "")
-    line = f"Invalid value for {item.name}: {shown}, from {origin}. {reason.strip()}"
+    line = f"Invalid value for {item.name}: {shown}, from {origin}. {reason}"
     return " ".join(line.split()) + (f"; {item.name} takes {accepts}" if accepts else "")
+
+
+def shortened(text: str, length: int) -> str:
+    """The text, with dots for what goes beyond ``length``."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."

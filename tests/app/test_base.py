@@ -218,7 +218,7 @@ def test_python_path_gets_each_directory() -> None:
     app = Embedded({"pythonpath": "lib, /srv/lib,", "chdir": "site"})
     app.enter_directories()
     assert sys.path[:3] == [f"{here}/site", f"{here}/lib", "/srv/lib"]
-    assert os.getcwd() == f"{here}/site"
+    assert str(Path.cwd()) == f"{here}/site"
 
 
 def test_directory_that_went_away(tmp_path: Path) -> None:

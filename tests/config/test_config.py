@@ -30,7 +30,7 @@ def test_settings_are_written_by_set_alone() -> None:
 
 
 def test_set_raises_what_the_validator_raises() -> None:
-    with pytest.raises(ValueError, match="^Value must be positive: -1$"):
+    with pytest.raises(ValueError, match=r"^Value must be positive: -1$"):
         Config().set("workers", -1)
 
 
@@ -126,7 +126,7 @@ def test_classes_are_loaded_and_prepared_once(monkeypatch: pytest.MonkeyPatch) -
 def test_class_that_is_not_found_names_its_source() -> None:
     cfg = Config()
     cfg.assign("worker_class", "snyc", "--worker-class")
-    with pytest.raises(ConfigError, match="^worker_class, from --worker-class: class uri 'snyc'"):
+    with pytest.raises(ConfigError, match=r"^worker_class, from --worker-class: class uri 'snyc'"):
         _ = cfg.worker_class
 
 

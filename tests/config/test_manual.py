@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -46,7 +47,7 @@ def test_groff_has_no_complaint(form: str) -> None:
 
 def test_headings_are_underlined_in_full() -> None:
     lines = page("rst").splitlines()
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in itertools.pairwise(lines):
         if line and not line.strip("=-~") and "  " not in line and above:
             assert len(line) == len(above)
 

@@ -93,7 +93,7 @@ ROWS: dict[str, tuple[Any, list[tuple[Any, Any]], list[tuple[str, Any]], list[An
         [("-m 022", 18), ("--umask 0x12", 18), ("-m 18", 18)],
         [-1, "rwx", "0999"],
     ),
-    "chdir": (os.getcwd(), [("/", "/")], [("--chdir /", "/")], ["/no/such/place", 1]),
+    "chdir": (str(Path.cwd()), [("/", "/")], [("--chdir /", "/")], ["/no/such/place", 1]),
     "raw_env": (
         [],
         [(["A=1", "B=2"], ["A=1", "B=2"]), ({"A": "1"}, ["A=1"]), ("A=1,2", ["A=1,2"])],

@@ -175,6 +175,8 @@ class Response:
         if self.version < (1, 1):
             head = b"HTTP/1.0" + head[8:]
         if self.upgrade:
+            # what is spoken next is not HTTP: there is no next request
+            self.must_close = True
             connection = response.CONNECTION_UPGRADE
         elif self.should_close():
             self.must_close = True

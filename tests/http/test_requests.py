@@ -1,4 +1,4 @@
-"""Requests that are in order: what they mean, however they arrive. Tables of rows with their clause."""
+"""Requests that are in order: what they mean, however they arrive; tables of rows and clauses."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ CORPUS = [
     one(
         "v2",
         "reference 12",
-        b"GET /test HTTP/1.1\r\nUser-Agent: curl/7.18.0\r\nHost: 0.0.0.0=5000\r\nAccept: */*\r\n\r\n",
+        b"GET /test HTTP/1.1\r\nUser-Agent: curl/7.18.0\r\nHost: 0.0.0.0=5000\r\n"
+        b"Accept: */*\r\n\r\n",
         headers=[("USER-AGENT", "curl/7.18.0"), ("HOST", "0.0.0.0=5000"), ("ACCEPT", "*/*")],
     ),
     one(
@@ -302,8 +303,8 @@ BODIES = [
         chunked(b"0\r\nHost: b\r\nContent-Length: 5\r\nA_B: c\r\n\r\n"),
         headers=[("HOST", "a"), ("TRANSFER-ENCODING", "chunked")],
         trailers=[("HOST", "b"), ("CONTENT-LENGTH", "5"), ("A_B", "c")], body=b""),
-    one("trailers may fold", "permit_obsolete_folding", chunked(b"0\r\nA: b\r\n c\r\n\r\n"), FOLDING,
-        trailers=[("A", "b c")]),
+    one("trailers may fold", "permit_obsolete_folding",
+        chunked(b"0\r\nA: b\r\n c\r\n\r\n"), FOLDING, trailers=[("A", "b c")]),
     Row("body, then trailers, then body", "RFC 9112 9.3.2",
         chunked(b"1\r\na\r\n0\r\nX: y\r\n\r\n") + get("Content-Length: 1", body=b"b"),
         [{"body": b"a", "trailers": [("X", "y")]}, {"body": b"b", "trailers": []}]),
@@ -344,8 +345,8 @@ PROXIED = [
     Row("unix peer", "reference 4.8", b"PROXY TCP6 ::1 ::2 1 0\r\n" + get() + get(),
         [{"proxy": {"proxy_protocol": "TCP6", "client_addr": "::1", "client_port": 1,
                     "proxy_addr": "::2", "proxy_port": 0}}] * 2, PROXY, Peer("", "", True)),
-    Row("empty line after it", "RFC 9112 2.2", b"PROXY TCP6 ::1 ::2 1 0\r\n\r\n" + get(), [{}], PROXY,
-        FORWARDER),
+    Row("empty line after it", "RFC 9112 2.2", b"PROXY TCP6 ::1 ::2 1 0\r\n\r\n" + get(), [{}],
+        PROXY, FORWARDER),
 ]  # fmt: skip
 
 TABLES = {

@@ -47,7 +47,10 @@ gunicornctl run.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``gunicornctl`` and give its exit status; the entry point of the command."""
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if getattr(options, "all", False) and options.sites:
+        parser.error("either --all or SITE")
     verb: Verb = options.verb
     context = Context()
     try:
@@ -112,6 +115,7 @@ def _add_peoples(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ):
         one = _add(commands, name, function, text, for_root=True)
         one.add_argument("sites", metavar="SITE", nargs="*", help="default: all")
+        one.add_argument("--all", action="store_true", help="the same as no SITE")
     _add(
         commands,
         "sync",

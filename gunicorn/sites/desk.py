@@ -1,9 +1,9 @@
 """The supervisor's two sockets: where root gives orders, and where masters say that they are ready.
 
 Orders: ``/run/gunicorn/supervisor``, for root only, one JSON object a line each way, a connection
-per order. An answer may come much later (a stop waits for the slowest request), so a connection is kept
-as a ``Caller`` until the supervisor answers it. Nothing here blocks: a caller that sends nothing or
-reads nothing costs one descriptor until it is dropped.
+per order. An answer may come much later (a stop waits for the slowest request), so a connection is
+kept as a ``Caller`` until the supervisor answers it. Nothing here blocks: a caller that sends
+nothing or reads nothing costs one descriptor until it is dropped.
 
 Readiness: ``/run/gunicorn/notify``, datagrams as of sd_notify(3). Anybody may send, so a message
 counts by the pid the kernel attests, never by what it says; descriptors sent along are refused by

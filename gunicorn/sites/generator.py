@@ -3,7 +3,11 @@
 Facts about generators (systemd.generator(7)) that shape this file:
 
 - They run before anything else, with no log, no network, perhaps no ``/var``: nothing but the site
-  files is read, and accounts are not looked up.
+  files is read. Accounts are looked for in ``/etc/passwd`` only, and only where they can be nowhere
+  else: a directory service cannot be asked yet.
+- systemd looks up ``User=`` before any command of the unit, even one that runs as root, so a unit
+  with an unknown user fails without a word of ours, and is tried again and again. It gets a unit
+  that says so instead.
 - All of them must finish before units are loaded, so a slow one delays the boot: imports are few.
 - What one prints may go nowhere; the kernel log is there.
 
@@ -17,7 +21,7 @@ import os
 import sys
 from pathlib import Path
 
-from gunicorn.sites import units
+from gunicorn.sites import accountfiles, units
 from gunicorn.sites.fleet import Broken, read_fleet
 from gunicorn.sites.paths import UMBRELLA, Paths, unit_of
 from gunicorn.sites.site import Site
@@ -41,9 +45,11 @@ def main(argv: list[str] | None = None) -> int:
 def generate(target: Path, paths: Paths, rules: Rules = ROOT_ONLY) -> list[str]:
     """Write the units of all sites below ``target``; returns the lines to be logged."""
     lines: list[str] = []
+    accounts = accountfiles.AccountFiles(paths.root)
     for name, entry in read_fleet(paths, rules).items():
         try:
-            lines += _write(target, entry)
+            missing = accounts.missing(entry) if isinstance(entry, Site) else []
+            lines += _write(target, Broken(name, entry.path, missing) if missing else entry)
         except Exception as error:
             lines.append(f"{paths.site_file(name)}: no unit written: {error}")
             try:

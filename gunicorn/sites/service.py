@@ -16,7 +16,6 @@ from gunicorn.sites import execute as execution
 from gunicorn.sites import prepare as preparation
 from gunicorn.sites import sync, talk
 from gunicorn.sites.context import Context, Status
-from gunicorn.sites.fleet import Broken, read_any
 from gunicorn.sites.site import SiteError, read_site
 from gunicorn.system.notify import sd_notify
 
@@ -29,17 +28,12 @@ def prepare(context: Context, options: argparse.Namespace) -> int:
 
     A wrong site file is not this command's to refuse: systemd tries a unit again whose preparation
     failed, whatever the exit status, and leaves it alone only when the main process says 78. So it
-    succeeds, having done nothing, and ``exec`` finds the same reason. Only what ``exec`` cannot
-    say, because without an account it never runs (systemd ends with 217), is said here.
+    succeeds, having done nothing, and ``exec`` finds the same reason and says it.
     """
     try:
         site = read_site(options.site, context.paths, context.rules)
-    except SiteError:
-        return Status.DONE
-    try:
         account = accounts.account_of(site)
-    except SiteError as error:
-        _complain(context, error.problems)
+    except SiteError:
         return Status.DONE
     try:
         preparation.prepare_site(site.name, account, context.paths)
@@ -62,10 +56,12 @@ def execute(context: Context, options: argparse.Namespace) -> int:
 
 def refuse(context: Context, options: argparse.Namespace) -> int:
     """``ExecStart=+`` of a site whose file was wrong when its unit was made: say what is now."""
-    entry = read_any(options.site, context.paths, context.rules)
-    if isinstance(entry, Broken):
-        return _complain(context, entry.problems)
-    return _complain(context, [f"{entry.path} is right now, its unit is older: gunicornctl sync"])
+    try:
+        site = read_site(options.site, context.paths, context.rules)
+        accounts.account_of(site)
+    except SiteError as error:
+        return _complain(context, error.problems)
+    return _complain(context, [f"{site.path} is right now, its unit is older: gunicornctl sync"])
 
 
 def reload_site(context: Context, options: argparse.Namespace) -> int:

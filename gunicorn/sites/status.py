@@ -64,7 +64,7 @@ def make_status(
     default_address: str,
 ) -> SiteStatus:
     """Put together what the three sides say of one site. Pure."""
-    state = _STATES.get(unit.active, unit.active)
+    state = "failed" if unit.is_failing else _STATES.get(unit.active, unit.active)
     notes: list[str] = []
     addresses: list[str] = []
     user, start, file = None, "removed", ""
@@ -101,7 +101,8 @@ def _unit_notes(name: str, unit: Unit, state: str) -> list[str]:
     notes = []
     if state == "failed":
         said = f": {unit.text}" if unit.text else ""
-        notes.append(f"failed ({unit.result}, exit status {unit.exit_status}){said}")
+        again = ", trying again" if unit.sub == "auto-restart" else ""
+        notes.append(f"failed ({unit.result}, exit status {unit.exit_status}){again}{said}")
     if unit.reload_result != "success" and state == "running":
         notes.append("the last reload was refused, the old code goes on")
     if unit.is_stale:

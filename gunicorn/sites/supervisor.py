@@ -300,7 +300,8 @@ class Supervisor:
     def _describe(self) -> dict[str, dict[str, Any]]:
         return {
             name: {
-                "active": "failed" if one.state is State.WAITING else one.state.value,
+                "active": one.state.value,
+                "sub": "auto-restart" if one.state is State.WAITING else "",
                 "result": "exit-code",
                 "pid": one.pid,
                 "exit_status": one.exit_status,

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gunicorn.sites import talk
 from gunicorn.sites.context import Context
 from gunicorn.sites.fleet import Fleet, read_fleet
 from gunicorn.sites.paths import name_problem
+from gunicorn.sites.site import Site
 from gunicorn.sites.status import SiteStatus, make_status
 from gunicorn.sites.systemctl import Unit
 from gunicorn.sites.talk import Question, TalkError
@@ -35,11 +37,16 @@ def survey(context: Context, names: Iterable[str] = ()) -> list[SiteStatus]:
         entry = fleet.get(name)
         if entry is None and name not in units:
             continue
+        unit = units.get(name, Unit(name))
+        if unit.is_failing and context.has_systemd and isinstance(entry, Site):
+            # what its last process said is worth more than its number; empty without the right
+            # to read the journal
+            unit = replace(unit, text=" ".join(context.systemd.journal(name, 0)[-1:]))
         found.append(
             make_status(
                 name,
                 entry,
-                units.get(name, Unit(name)),
+                unit,
                 None if isinstance(answer, TalkError) else answer,
                 f"unix:{context.paths.socket(name)}",
             )
@@ -65,6 +72,7 @@ def look_at_units(context: Context, fleet: Fleet, wanted: set[str]) -> dict[str,
         name: Unit(
             name,
             active=str(one.get("active", "inactive")),
+            sub=str(one.get("sub", "")),
             result=str(one.get("result", "success")),
             pid=one.get("pid"),
             exit_status=int(one.get("exit_status", 0)),

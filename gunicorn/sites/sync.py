@@ -91,7 +91,7 @@ def _lives(unit: Unit) -> bool:
 
 def _wants_start(unit: Unit) -> bool:
     """Whether a wanted site is new or failed; one that somebody stopped by hand stays stopped."""
-    return unit.active == "failed" or (unit.active == "inactive" and unit.active_since == 0)
+    return unit.is_failing or (unit.active == "inactive" and unit.active_since == 0)
 
 
 def _stop(systemd: Systemd, gone: list[str], disabled: list[str], say: Say) -> set[str]:
@@ -118,7 +118,7 @@ def _start(systemd: Systemd, names: list[str], say: Say) -> set[str]:
     systemd.call("start", *map(unit_of, names))
     failed = set()
     for name, unit in systemd.units(names).items():
-        if unit.active in ("active", "reloading", "activating"):
+        if unit.active in ("active", "reloading"):
             say(f"site {name}: started")
         else:
             say(f"site {name}: failed to start: gunicornctl status {name}")

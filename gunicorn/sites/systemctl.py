@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gunicorn.sites import talk
 from gunicorn.sites.paths import UMBRELLA, UNIT_PREFIX, site_of, unit_of
 
 
@@ -62,6 +63,11 @@ class Unit:
     has_dropin: bool = False
     #: microseconds of the monotonic clock; 0: never since boot
     active_since: int = 0
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether it failed, also when it will be tried again in a moment."""
+        return self.active == "failed" or self.sub == "auto-restart"
 
 
 class Systemd:
@@ -122,7 +128,7 @@ class Systemd:
             ["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=30",
              f"--since=@{since:.3f}", f"_SYSTEMD_UNIT={unit_of(site)}"]
         ).output.splitlines()  # fmt: skip
-        return [line for line in lines if line.strip()][-10:]
+        return [talk.plain(line) for line in lines if line.strip()][-10:]
 
     def wait_for_jobs(self, kinds: Iterable[str], timeout: float) -> set[str]:
         """Wait until no site has a job of these kinds; gives the sites that had one.

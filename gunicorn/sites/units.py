@@ -65,6 +65,8 @@ def site_dropin(site: Site) -> str:
         service += [
             "AmbientCapabilities=CAP_NET_BIND_SERVICE",
             "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+            # the template's filter takes away the very call that drops it
+            "SystemCallFilter=capset",
         ]
     service += [f"ReadWritePaths={escape('-' + path)}" for path in site.writable]
     service += [f"{_LIMITS[key]}={escape(value)}" for key, value in sorted(site.limits.items())]

@@ -68,7 +68,7 @@ def status(context: Context, options: argparse.Namespace) -> int:
 def check(context: Context, options: argparse.Namespace) -> int:
     """Say what is wrong with site files, all of it; 78 when anything is."""
     wrong = False
-    names = options.sites if options.sites and not options.all else site_names(context.paths)
+    names = options.sites or site_names(context.paths)
     for name in names:
         problems = _check_one(context, name)
         for line in problems:
@@ -177,7 +177,7 @@ def _all_by_systemd(context: Context, verb: str) -> int:
     failed = [
         name
         for name, unit in context.systemd.units(context.systemd.wanted()).items()
-        if unit.active == "failed"
+        if unit.is_failing
     ]
     for name in failed:
         context.say(f"site {name}: failed: gunicornctl status {name}")
@@ -204,10 +204,10 @@ def _by_systemd(context: Context, verb: str, names: list[str]) -> int:
         return Status.DONE
     for name, unit in systemd.units(names).items():
         refused = verb == "reload" and unit.reload_result != "success"
-        if refused or unit.active == "failed" or unit.sub == "auto-restart":
+        if refused or unit.is_failing:
             context.say(f"site {name}: {verb} failed")
             for line in systemd.journal(name, since):
-                context.say(f"  {talk.plain(line)}")
+                context.say(f"  {line}")
     if not outcome.error.startswith("Job for "):
         context.say(outcome.error.strip())
     return Status.FAILED
@@ -289,8 +289,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
     """Run sites in the foreground, with this process as their supervisor."""
     from gunicorn.sites import supervisor  # the other verbs need none of it
 
-    if not options.all:
-        refused = _refuse(context, options.sites)
-        if refused:
-            return refused
-    return supervisor.Supervisor(context, [] if options.all else options.sites).run()
+    refused = _refuse(context, options.sites)
+    if refused:
+        return refused
+    return supervisor.Supervisor(context, options.sites).run()

@@ -59,6 +59,7 @@ def test_what_the_site_file_asks_of_systemd(machine: Machine) -> None:
         "Group=web",
         "AmbientCapabilities=CAP_NET_BIND_SERVICE",
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+        "SystemCallFilter=capset",
         'ReadWritePaths="-/srv/100%% my"',
         "CPUQuota=150%%",
         "MemoryMax=2G",

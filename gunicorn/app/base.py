@@ -115,8 +115,7 @@ class BaseApplication:
             if problems:
                 raise ConfigError("; ".join(problems))
         except BaseException as error:
-            self.cfg = old
-            self.set_environment(old.env)
+            self.restore(old)
             if isinstance(error, SystemExit):
                 raise ConfigError(f"The configuration called exit({error.code!r})") from error
             if isinstance(error, ConfigError) or not isinstance(error, Exception):
@@ -124,6 +123,11 @@ class BaseApplication:
             raise ConfigError(util.one_line(error)) from error
         self.set_environment(self.cfg.env)
         self.callable = None
+
+    def restore(self, cfg: Config) -> None:
+        """Go back to a former configuration: the new workers of a reload did not come up."""
+        self.cfg = cfg
+        self.set_environment(cfg.env)
 
     def run(self) -> None:
         """Prepare the process (path, directory, daemon), then be the master until it ends."""

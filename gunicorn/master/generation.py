@@ -124,6 +124,11 @@ class Turnover:
         if self._bound or self._gone:
             urls = ",".join(map(str, server.LISTENERS))
             log.info("Listening at: %s", urls)
+        for warning in cfg.warnings:
+            log.warning("%s", warning)
+        pending = self._old_cfg.needing_restart(cfg)
+        if pending:
+            log.warning("A restart is needed for the new value of: %s", ", ".join(pending))
         cfg.on_reload(server)
         server.generation += 1
         self.trial = Trial(server.generation, cfg.workers)
@@ -158,7 +163,7 @@ class Turnover:
 
     def _restore(self) -> None:
         server = self.server
-        server.app.cfg = self._old_cfg
+        server.app.restore(self._old_cfg)
         if self._log_changed:
             try:
                 self._old_log.setup(self._old_cfg)

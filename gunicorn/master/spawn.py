@@ -76,11 +76,12 @@ def _run(server: Any, worker: Any) -> int:
     except SystemExit as exc:
         return _status_of(worker, exc)
     except BaseException as exc:
-        text = traceback.format_exc()
+        load_failed = isinstance(exc, AppImportError)
+        # APP_MODULE leads nowhere: one line says why, a traceback would show our code only.
+        text = f"{exc}\n" if load_failed else traceback.format_exc()
         worker.log.error("Exception in worker process:\n%s", text)
         if worker.booted:
             return ExitStatus.UNEXPECTED
-        load_failed = isinstance(exc, AppImportError)
         status = ExitStatus.APP_LOAD if load_failed else ExitStatus.WORKER_BOOT
         worker.tmp.mark_failed(text, status)
         return status

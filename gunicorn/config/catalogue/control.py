@@ -12,7 +12,6 @@ class ControlSocket(Setting):
     cli = ["--control-socket"]
     meta = "PATH"
     validator = validate_path
-    restart = True
     desc = """\
         The Unix socket on which the master takes commands and tells its state.
 

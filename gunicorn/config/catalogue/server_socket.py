@@ -36,7 +36,6 @@ class Backlog(Setting):
     validator = validate_pos_int
     type = whole_number
     default = 2048
-    restart = True
     desc = """\
         The number of connections that may wait to be accepted.
 

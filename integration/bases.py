@@ -24,10 +24,7 @@ SUITES = ("bookworm", "trixie")
 
 #: What a machine for the tests has before our packages come: everything that they depend on, so that
 #: `apt-get install ./gunicorn.deb` needs no network, and what the tests look with.
-SERVER = (
-    "systemd systemd-sysv dbus adduser logrotate cron curl ca-certificates iproute2 procps util-linux "
-    "python3 python3-venv python3-django python3-flask python3-daemon python3-setproctitle nginx-light"
-).split()
+SERVER = ["systemd", "systemd-sysv", "dbus", "adduser", "logrotate", "cron", "curl", "ca-certificates", "iproute2", "procps", "util-linux", "python3", "python3-venv", "python3-django", "python3-flask", "python3-daemon", "python3-setproctitle", "nginx-light"]
 
 #: The machine of somebody who has just cloned the repository: not even make or python3.
 MINIMAL: list[str] = []
@@ -114,7 +111,10 @@ def _from_deb822(text: str) -> str | None:
         lines = [line for line in stanza.splitlines() if not line.startswith("#")]
         fields = dict(line.split(":", 1) for line in lines if re.match(r"[A-Za-z-]+:", line))
         suites = fields.get("Suites", "").split()
-        usable = "main" in fields.get("Components", "").split() and "deb" in fields.get("Types", "").split()
+        usable = (
+            "main" in fields.get("Components", "").split()
+            and "deb" in fields.get("Types", "").split()
+        )
         if usable and any(_is_debian_suite(suite) for suite in suites):
             return fields["URIs"].split()[0]
     return None

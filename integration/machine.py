@@ -46,7 +46,9 @@ class CommandError(AssertionError):
 class Machine:
     """One container; use it as a context manager, or `boot` and `destroy` it."""
 
-    def __init__(self, name: str, base: Path, init: bool = True, binds: dict[Path, str] | None = None):
+    def __init__(
+        self, name: str, base: Path, init: bool = True, binds: dict[Path, str] | None = None
+    ):
         """`init`: boot systemd; without it PID 1 is a stub and the machine has this host's network.
 
         `binds` are directories of this host, seen read-only at a path of the machine.
@@ -85,9 +87,16 @@ class Machine:
         else:
             command += ["--as-pid2", "sleep", "infinity"]
         overlay = f"lowerdir={self.base},upperdir={self.scratch}/upper,workdir={self.scratch}/work"
-        enter = [f"echo $$ > {shlex.quote(str(group / 'cgroup.procs'))}" for group in self._cgroups()]
+        enter = [
+            f"echo $$ > {shlex.quote(str(group / 'cgroup.procs'))}" for group in self._cgroups()
+        ]
         script = "\n".join(
-            ["set -e", *enter, f"mount -t overlay overlay -o {overlay} {self.scratch}/root", f"exec {shlex.join(command)}"]
+            [
+                "set -e",
+                *enter,
+                f"mount -t overlay overlay -o {overlay} {self.scratch}/root",
+                f"exec {shlex.join(command)}",
+            ]
         )
         for group in self._cgroups():
             group.mkdir(exist_ok=True)
@@ -103,7 +112,9 @@ class Machine:
 
     def wait_running(self) -> None:
         """Return when the machine has finished booting (every job done, whatever units failed)."""
-        wait_until(self._is_up, lambda: f"{self.name} has booted\n{self.console_text()}", BOOT_TIMEOUT)
+        wait_until(
+            self._is_up, lambda: f"{self.name} has booted\n{self.console_text()}", BOOT_TIMEOUT
+        )
 
     def _is_up(self) -> bool:
         if self._process is None or self._process.poll() is not None:
@@ -132,7 +143,9 @@ class Machine:
             leader = self.leader
             if leader is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(leader, signal.SIGKILL)  # PID 1 of the namespace: the kernel kills the rest
+                    os.kill(
+                        leader, signal.SIGKILL
+                    )  # PID 1 of the namespace: the kernel kills the rest
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             if process.poll() is None:
@@ -172,7 +185,15 @@ class Machine:
 
     def prefix(self, network: str = "own") -> list[str]:
         """Return the words that put a command, run on this host, into the machine."""
-        spaces = ["-m", "-u", "-i", "-p", "-C", "-r", "-w"]  # -r and -w without values: the leader's own
+        spaces = [
+            "-m",
+            "-u",
+            "-i",
+            "-p",
+            "-C",
+            "-r",
+            "-w",
+        ]  # -r and -w without values: the leader's own
         if network == "own":
             spaces.append("-n")
         words = ["nsenter", "-t", str(self._leader()), *spaces, "env", "-i"]
@@ -194,7 +215,14 @@ class Machine:
         """
         words = ["sh", "-c", command] if isinstance(command, str) else command
         if user is not None:
-            words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--reset-env", *words]
+            words = [
+                "setpriv",
+                f"--reuid={user}",
+                f"--regid={user}",
+                "--init-groups",
+                "--reset-env",
+                *words,
+            ]
         done = subprocess.run(
             self.prefix(network) + words,
             stdin=None if input is not None else subprocess.DEVNULL,
@@ -211,14 +239,21 @@ class Machine:
 
     def write(self, path: str, text: str, mode: int = 0o644, owner: str = "root") -> None:
         """Put a file into the machine, complete from the moment it has its name."""
-        script = 'umask 077; cat > "$1.new"; chown "$2:" "$1.new"; chmod "$3" "$1.new"; mv "$1.new" "$1"'
+        script = (
+            'umask 077; cat > "$1.new"; chown "$2:" "$1.new"; chmod "$3" "$1.new"; mv "$1.new" "$1"'
+        )
         self.run(["sh", "-c", script, "sh", path, owner, f"{mode:o}"], input=text)
 
     def copy(self, source: Path, target: str, owner: str = "root") -> None:
         """Put a copy of a directory of this host into the machine."""
-        pack = subprocess.Popen(["tar", "-C", str(source), "--exclude=__pycache__", "-cf", "-", "."], stdout=subprocess.PIPE)
+        pack = subprocess.Popen(
+            ["tar", "-C", str(source), "--exclude=__pycache__", "-cf", "-", "."],
+            stdout=subprocess.PIPE,
+        )
         script = 'mkdir -p "$1" && tar -C "$1" --no-same-owner -xf - && chown -R "$2:" "$1"'
-        subprocess.run(self.prefix() + ["sh", "-c", script, "sh", target, owner], stdin=pack.stdout, check=True)
+        subprocess.run(
+            self.prefix() + ["sh", "-c", script, "sh", target, owner], stdin=pack.stdout, check=True
+        )
         if pack.wait():
             raise AssertionError(f"tar of {source} failed")
 

@@ -27,7 +27,11 @@ class NspawnBackend(BaseBackend):
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         # quote() puts the arguments in; without arguments a % in the command stays what it is.
         text = self.quote(command, *args) if args else command
-        return self.run_local(self.quote(" ".join(["%s"] * len(words)), *words) if (words := self._words(text)) else text)
+        return self.run_local(
+            self.quote(" ".join(["%s"] * len(words)), *words)
+            if (words := self._words(text))
+            else text
+        )
 
     def _words(self, text: str) -> list[str]:
         return [*machines[self.name].prefix(), "sh", "-c", text]

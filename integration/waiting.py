@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T], what: str | Callable[[], str], timeout: float = 30.0, every: float = 0.05
+    condition: Callable[[], T],
+    what: str | Callable[[], str],
+    timeout: float = 30.0,
+    every: float = 0.05,
 ) -> T:
     """Poll `condition` until it is true and return its value; fail with `what` after `timeout` seconds.
 

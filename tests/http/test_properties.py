@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gunicorn.http import environ
@@ -67,7 +67,6 @@ def cut(data: bytes, at: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in itertools.pairwise(edges) if a < b]
 
 
-@settings(max_examples=400, deadline=None)
 @given(STREAMS, POLICIES, PEERS, st.lists(st.integers(0, 10_000), max_size=8))
 def test_no_cut_changes_the_outcome(data: bytes, policy: Policy, peer: Any, at: list[int]) -> None:
     whole = play([data] if data else [], policy, peer)
@@ -75,7 +74,6 @@ def test_no_cut_changes_the_outcome(data: bytes, policy: Policy, peer: Any, at: 
     assert play((bytes([byte]) for byte in data), policy, peer) == whole
 
 
-@settings(max_examples=200, deadline=None)
 @given(STREAMS, POLICIES, PEERS, st.sampled_from(["", "/a"]))
 def test_environ_of_any_request_is_valid(
     data: bytes, policy: Policy, peer: Any, script_name: str
@@ -99,7 +97,6 @@ def test_environ_of_any_request_is_valid(
         pass
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 7))
 def test_body_limit_only_cuts(data: bytes, limit: int) -> None:
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in cut(data, [3, 50, 120]))
@@ -119,7 +116,6 @@ def test_body_limit_only_cuts(data: bytes, limit: int) -> None:
         assert connection.is_idle
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.binary(max_size=30), max_size=6),
     st.booleans(),

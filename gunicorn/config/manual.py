@@ -22,17 +22,6 @@ from gunicorn.errors import ExitStatus
 
 RELEASED = "November 2026"
 
-EXIT_STATUSES = {
-    ExitStatus.OK: "Ended as asked.",
-    ExitStatus.FAILURE: "A setting, the environment or the machine does not allow it; "
-    "one line on standard error says which.",
-    ExitStatus.USAGE: "The command line cannot be understood.",
-    ExitStatus.WORKER_BOOT: "A worker could not boot.",
-    ExitStatus.APP_LOAD: "The application could not be imported.",
-    ExitStatus.SITE: "The site file is wrong (--site).",
-    ExitStatus.UNEXPECTED: "An error of the server itself, with its traceback.",
-}
-
 SIGNALS = {
     "TERM": "Stop; workers finish their requests, for at most ``graceful_timeout`` seconds.",
     "INT, QUIT": "Stop at once.",
@@ -83,11 +72,14 @@ def default_of(item: setting.Setting) -> str:
 # -- reStructuredText ------------------------------------------------------------------------------
 
 
+def settings_rst() -> str:
+    """The settings reference, to be included in a page with its own title."""
+    return "\n".join(rst())
+
+
 def rst() -> Iterator[str]:
-    """The settings reference of the documentation."""
-    yield ".. Made by ``python -m gunicorn.config.manual rst``; change the declarations instead.\n"
-    yield from heading("Settings", "=")
-    yield "Every setting, by the name that configuration files and site files use.\n"
+    """The sections of the settings reference, a piece of text each."""
+    yield ".. Made by gunicorn.config.manual; change the declarations instead.\n"
     for section, items in by_section():
         yield from heading(section, "-")
         for item in items:
@@ -151,8 +143,8 @@ def man1() -> Iterator[str]:
         for tag, text in entries.items():
             yield from tagged(tag, text)
     yield ".SH EXIT STATUS"
-    for status, text in EXIT_STATUSES.items():
-        yield from tagged(str(int(status)), text)
+    for status in ExitStatus:
+        yield from tagged(str(int(status)), status.meaning[:1].upper() + status.meaning[1:] + ".")
     yield ".SH SEE ALSO\n.BR gunicorn.conf (5),\n.BR gunicornctl (8)"
 
 

@@ -1,5 +1,6 @@
 """Sphinx configuration; the settings and the exit statuses are written from the code each time."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -22,10 +23,14 @@ nitpicky = True
 def write_generated(app: object) -> None:
     from gunicorn.config import manual
     from gunicorn.errors import ExitStatus
+    from gunicorn.sites import control
 
     out = HERE / "_generated"
     out.mkdir(exist_ok=True)
-    (out / "settings.inc").write_text(manual.render_rst(), encoding="utf-8")
+    os.environ["COLUMNS"] = "100"  # argparse asks the terminal otherwise
+    (out / "gunicornctl.txt").write_text(control.make_parser().format_help(), encoding="utf-8")
+    settings = "\n".join(manual.rst())
+    (HERE / "reference" / "settings.rst").write_text(settings, encoding="utf-8")
     rows = [f"   * - {status.value}\n     - {status.meaning}" for status in ExitStatus]
     head = ".. list-table::\n   :header-rows: 1\n\n   * - status\n     - meaning"
     (out / "exit-statuses.inc").write_text("\n".join([head, *rows, ""]), encoding="utf-8")

@@ -65,6 +65,11 @@ class Case:
     profile: Profile = DEFAULT
 
     @property
+    def is_first_only(self) -> bool:
+        """Whether these bytes mean what they mean only at the beginning of a connection."""
+        return self.data.startswith(b"PROXY ")
+
+    @property
     def statuses(self) -> tuple[int, ...]:
         return (self.status,) if isinstance(self.status, int) else self.status
 

@@ -106,11 +106,11 @@ VERSION = [
     refuse("zero-nine", "reference 4.1", line("GET / HTTP/0.9"), (400, 505)),
     refuse("two-zero", "RFC 9110 15.6.6, reference 4.13", line("GET / HTTP/2.0"), (400, 505)),
     refuse("three-zero", "RFC 9110 15.6.6", line("GET / HTTP/3.0"), (400, 505)),
-    accept("one-two", "RFC 9110 6.2: handled as 1.1", line("GET / HTTP/1.2")),
+    refuse("one-two", "reference 4.1: exactly 1.0 or 1.1", line("GET / HTTP/1.2"), (400, 505)),
     accept(
-        "permitted-two-zero",
-        "setting permit_unconventional_http_version",
-        line("GET / HTTP/2.0"),
+        "permitted-one-two",
+        "setting permit_unconventional_http_version, RFC 9110 6.2",
+        line("GET / HTTP/1.2"),
         profile=LENIENT_VERSION,
     ),
 ]

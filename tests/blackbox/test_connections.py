@@ -213,7 +213,7 @@ def test_idle_connection_is_closed_in_silence(fleet: Fleet, listener: str) -> No
 
 def test_reset_by_the_client_is_no_error(answering: Server) -> None:
     start = answering.log_position()
-    for data in (b"", b"GET", numbered(1), get(target="/big"), get(target="/big-stream")):
+    for data in (b"", b"GET", *[get(target=f"/{app}") for app in ("sized", "big", "big-stream")]):
         connection = answering.connect()
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         connection.send(data)

@@ -139,7 +139,7 @@ def feed_split(server: Server, case: Case) -> None:
             connection.send(case.data[:at])
             connection.send(case.data[at:])
             check_response(case, connection.read_response(method_of(case.data)))
-            if case.fate is Fate.CLOSE:
+            if case.fate is Fate.CLOSE or case.is_first_only:
                 check_fate(case, connection)
                 connection.close()
                 connection = server.connect()

@@ -97,7 +97,8 @@ class Connection:
     def end_sending(self) -> None:
         """Close our sending side; with TLS this is a bare FIN, without close_notify."""
         try:
-            self.sock.shutdown(socket.SHUT_WR)
+            # not SSLSocket.shutdown: that one forgets its TLS and would read ciphertext afterwards
+            socket.socket.shutdown(self.sock, socket.SHUT_WR)
         except OSError:
             pass
 
@@ -120,18 +121,23 @@ class Connection:
         self._buffer += data
         return bool(data)
 
+    def _broken(self, why: str) -> BrokenResponse:
+        """Take what is there into an error, so that it is not read again as something new."""
+        partial, self._buffer = self._buffer, b""
+        return BrokenResponse(why, partial)
+
     def read_until(self, mark: bytes) -> bytes:
         """Take what comes up to and with ``mark``."""
         while mark not in self._buffer:
             if not self._fill():
-                raise BrokenResponse(f"end of stream instead of {mark!r}", self._buffer)
+                raise self._broken(f"end of stream instead of {mark!r}")
         found, _, self._buffer = self._buffer.partition(mark)
         return found + mark
 
     def read_exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             if not self._fill():
-                raise BrokenResponse(f"end of stream instead of {size} bytes", self._buffer)
+                raise self._broken(f"end of stream instead of {size} bytes")
         found, self._buffer = self._buffer[:size], self._buffer[size:]
         return found
 
@@ -204,7 +210,10 @@ class Connection:
 
     def _read_chunks(self, response: Response) -> None:
         while True:
-            line = self.read_until(b"\r\n")[:-2]
+            try:
+                line = self.read_until(b"\r\n")[:-2]
+            except BrokenResponse as error:
+                raise BrokenResponse("no last chunk", response.body + error.partial) from None
             if not CHUNK_SIZE.fullmatch(line):
                 raise BrokenResponse(f"bad chunk size {line!r}", response.body)
             size = int(line, 16)

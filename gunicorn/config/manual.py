@@ -72,14 +72,15 @@ def default_of(item: setting.Setting) -> str:
 # -- reStructuredText ------------------------------------------------------------------------------
 
 
-def settings_rst() -> str:
-    """The settings reference, to be included in a page with its own title."""
-    return "\n".join(rst())
-
-
 def rst() -> Iterator[str]:
-    """The sections of the settings reference, a piece of text each."""
+    """The page of the settings, a piece of text each."""
     yield ".. Made by gunicorn.config.manual; change the declarations instead.\n"
+    yield from heading("Settings", "=")
+    yield (
+        "Each setting with its option, its values, its default and its meaning. Settings without "
+        "an option are\nfor the configuration file (or a site file) only. This page is written "
+        "from the settings themselves, as are\n``gunicorn --help`` and the manual pages.\n"
+    )
     for section, items in by_section():
         yield from heading(section, "-")
         for item in items:

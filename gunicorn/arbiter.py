@@ -182,6 +182,8 @@ class Arbiter(crew.Crew):
     def _turn(self) -> None:
         """Reap, then take one signal, or with none at hand wait and look after the workers."""
         self.reap_workers()
+        if self.phase is Phase.STOPPING and not self.children:
+            return
         found = phases.next_signal(self.SIG_QUEUE, self.phase)
         if found is not None:
             self._dispatch(*found)
@@ -318,6 +320,8 @@ class Arbiter(crew.Crew):
             self.log.exception("Exception in on_exit hook")
         if exit_status != ExitStatus.OK:
             line = f"Error: {reason}"
+            # It stays in `systemctl status` and `gunicornctl status` when the process is gone.
+            self._notifier.send(f"STATUS={' '.join(line.split())}")
             # Who looks at the terminal, or at `systemctl status`, need not know of the log file.
             if not getattr(self.log, "writes_to_stderr", lambda: False)():
                 print(line, file=sys.stderr)

@@ -12,10 +12,12 @@ import os
 import resource
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 from gunicorn.sites.account import Account
 
 _PR_SET_KEEPCAPS = 8
+_PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
@@ -51,6 +53,7 @@ def become_site(account: Account, limits: Mapping[str, str], may_bind_low: bool)
     for key, which in _RLIMITS.items():
         if key in limits:
             _limit(which, limits[key])
+    _bound_capabilities(_CAP_NET_BIND_SERVICE if may_bind_low else None)
     os.setgroups(list(account.groups))
     os.setresgid(account.gid, account.gid, account.gid)
     if may_bind_low:
@@ -82,6 +85,19 @@ def parse_limit(text: str) -> int:
 def _limit(which: int, text: str) -> None:
     wanted = parse_limit(text)
     resource.setrlimit(which, (wanted, wanted))
+
+
+def _bound_capabilities(kept: int | None) -> None:
+    """Take every capability but one out of reach, for this process and all it will execute."""
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    for capability in range(last + 1):
+        if capability != kept and _has_bound(capability):
+            _prctl(_PR_CAPBSET_DROP, capability)
+
+
+def _has_bound(capability: int) -> bool:
+    # PR_CAPBSET_READ; a container may have dropped it already
+    return bool(ctypes.CDLL(None).prctl(23, ctypes.c_ulong(capability), 0, 0, 0) == 1)
 
 
 def _prctl(option: int, *arguments: int) -> None:

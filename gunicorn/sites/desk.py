@@ -17,8 +17,11 @@ import os
 import selectors
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from gunicorn.sites.outlet import Outlet
 
 _MAX_ORDER = 65536
 _MAX_CALLERS = 32
@@ -58,8 +61,17 @@ class Desk:
         for sock in (self.orders, self.notify):
             self.selector.register(sock, selectors.EVENT_READ, sock)
 
-    def wait(self, timeout: float | None) -> tuple[list[tuple[Caller, dict[str, Any]]], bool]:
-        """Wait for something to happen; gives complete orders, and whether a message is there."""
+    def listen_to(self, outlet: Outlet) -> None:
+        """Take what a site writes to its standard error from now on, until it closes it."""
+        self.selector.register(outlet, selectors.EVENT_READ, outlet)
+
+    def wait(
+        self, timeout: float | None, say: Callable[[str], None]
+    ) -> tuple[list[tuple[Caller, dict[str, Any]]], bool]:
+        """Wait for something to happen; gives complete orders, and whether a message is there.
+
+        What sites write goes to ``say``, a line each.
+        """
         orders: list[tuple[Caller, dict[str, Any]]] = []
         has_message = False
         for key, _ in self.selector.select(timeout):
@@ -67,6 +79,12 @@ class Desk:
                 self._accept()
             elif key.data is self.notify:
                 has_message = True
+            elif isinstance(key.data, Outlet):
+                for line in key.data.take():
+                    say(line)
+                if key.data.is_closed:
+                    self.selector.unregister(key.data)
+                    key.data.close()
             elif isinstance(key.data, Caller):
                 order = self._serve(key.data)
                 if order is not None:

@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gunicorn.errors import ConfigError, ExitStatus
@@ -30,6 +30,7 @@ from gunicorn.sites.desk import Caller, Desk
 from gunicorn.sites.execute import Command
 from gunicorn.sites.fleet import Broken
 from gunicorn.sites.minder import Action, Minder, State
+from gunicorn.sites.outlet import Outlet
 from gunicorn.sites.site import Site, SiteError
 from gunicorn.sites.talk import plain
 from gunicorn.system.signals import SignalPipe, blocked
@@ -55,11 +56,12 @@ class _Waiter:
     """A caller who is answered when the sites it named have settled."""
 
     caller: Caller
-    names: list[str]
-    #: whether they are to run in the end
-    wants_up: bool
-    messages: list[str]
-    problems: list[str]
+    #: site -> whether it is to run in the end
+    goals: dict[str, bool]
+    messages: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    #: whether the answer names the sites that came up
+    tells_started: bool = False
 
 
 class Supervisor:
@@ -110,7 +112,7 @@ class Supervisor:
         now = time.monotonic()
         deadlines = [one.deadline for one in self.minders.values() if one.deadline is not None]
         timeout = max(0.0, min(deadlines) - now) if deadlines else None
-        orders, has_message = self.desk.wait(timeout)
+        orders, has_message = self.desk.wait(timeout, self.say)
         if has_message:
             self._hear()
         for signum in self.signals.take():
@@ -226,10 +228,13 @@ class Supervisor:
             return
         _set_timeouts(minder, site)
         sys.stderr.flush()
+        reader, writer = os.pipe()
         with blocked():
             pid = os.fork()
             if pid == 0:
-                _start_in_child(site, account, command)
+                _start_in_child(site, account, command, writer)
+        os.close(writer)
+        self.desk.listen_to(Outlet(minder.name, reader))
         minder.spawned(pid, time.monotonic())
 
     def _plan(self, name: str) -> tuple[Site, Account, Command]:
@@ -257,10 +262,11 @@ class Supervisor:
         elif verb == "status":
             self.desk.answer(caller, {"ok": True, "pid": os.getpid(), "sites": self._describe()})
         elif verb == "sync":
-            messages, started = self._sync()
-            self.waiters.append(_Waiter(caller, started, True, messages, self._problems()))
+            messages, goals = self._sync()
+            waiter = _Waiter(caller, goals, messages, self._problems(), tells_started=True)
+            self.waiters.append(waiter)
         elif verb == "stop" and not names:
-            self.waiters.append(_Waiter(caller, list(self.minders), False, [], []))
+            self.waiters.append(_Waiter(caller, dict.fromkeys(self.minders, False)))
             self._end()
         elif verb in ("start", "stop", "restart"):
             self._move(caller, verb, names or list(self.minders))
@@ -277,17 +283,24 @@ class Supervisor:
                 continue
             minder = self.minders.setdefault(name, Minder(name))
             self._do(minder, minder.start() if verb == "start" else minder.restart(now))
-        self.waiters.append(_Waiter(caller, names, verb != "stop", [], []))
+        self.waiters.append(_Waiter(caller, dict.fromkeys(names, verb != "stop")))
 
     def _answer_waiters(self) -> None:
         for waiter in list(self.waiters):
-            minders = [self.minders[name] for name in waiter.names if name in self.minders]
+            minders = [self.minders[name] for name in waiter.goals if name in self.minders]
             if not all(one.is_settled for one in minders):
                 continue
             self.waiters.remove(waiter)
-            wrong = [one for one in minders if (one.state is State.UP) != waiter.wants_up]
+            wrong = [one for one in minders if (one.state is State.UP) != waiter.goals[one.name]]
             for one in wrong:
-                waiter.problems.append(f"site {one.name}: {_trouble(one)}")
+                # the words of a wrong site file have been said already
+                if _trouble(one) not in waiter.problems:
+                    waiter.problems.append(f"site {one.name}: {_trouble(one)}")
+            if waiter.tells_started:
+                up = [
+                    one.name for one in minders if one.state is State.UP and waiter.goals[one.name]
+                ]
+                waiter.messages += [f"site {name}: started" for name in up]
             self.desk.answer(
                 waiter.caller,
                 {
@@ -311,31 +324,30 @@ class Supervisor:
             for name, one in self.minders.items()
         }
 
-    def _sync(self) -> tuple[list[str], list[str]]:
-        """Start new and failed sites, stop removed and disabled ones; gives words and names."""
+    def _sync(self) -> tuple[list[str], dict[str, bool]]:
+        """Start new and failed sites, stop removed and disabled ones; gives words and goals."""
         now = time.monotonic()
         found = fleet.read_fleet(self.paths, self.context.rules)
         messages: list[str] = []
+        goals: dict[str, bool] = {}
         for name, minder in list(self.minders.items()):
             gone = name not in found
             if gone or found[name].start == "disabled":
                 reason = "its site file is gone" if gone else "it is disabled"
                 if minder.state is not State.DOWN:
                     messages.append(f"site {name}: stopped, {reason}")
+                    goals[name] = False
                 self._do(minder, minder.stop(now))
                 if gone and minder.pid is None:
                     del self.minders[name]
         wanted = self.only or [name for name, entry in found.items() if entry.start == "auto"]
-        started = []
         for name in wanted:
             # one that was stopped by hand stays stopped
             if name not in self.minders or self.minders[name].state in _TO_START:
                 minder = self.minders.setdefault(name, Minder(name))
                 self._do(minder, minder.start())
-                if minder.pid is not None:
-                    messages.append(f"site {name}: started")
-                started.append(name)
-        return messages, started
+                goals[name] = True
+        return messages, goals
 
     def _problems(self) -> list[str]:
         found = fleet.read_fleet(self.paths, self.context.rules).values()
@@ -380,15 +392,15 @@ def _kill_group(pid: int) -> None:
         pass
 
 
-def _start_in_child(site: Site, account: Account, command: Command) -> None:
+def _start_in_child(site: Site, account: Account, command: Command, output: int) -> None:
     """Become the site's user and execute its master; never returns."""
     status: int = ExitStatus.FAILURE
     try:
+        os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+        # Not our own standard error: a site could write over it, or into a terminal of root's.
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         become.become_site(account, site.limits, bool(site.privileged_ports))
-        nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, 0)
-        # our standard error is where a site that cannot open its log says so
-        os.dup2(2, 1)
         os.chdir("/")
         execute.check_reachable(site, command)
         os.execve(command.program, command.arguments, command.environment)

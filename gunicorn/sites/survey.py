@@ -80,7 +80,7 @@ def look_at_units(context: Context, fleet: Fleet, wanted: set[str]) -> dict[str,
             text=str(one.get("text", "")),
         )
         for name, one in known.items()
-        if isinstance(one, dict)
+        if isinstance(one, dict) and (name in fleet or one.get("active") != "inactive")
     }
 
 

@@ -128,7 +128,7 @@ class Systemd:
             ["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=30",
              f"--since=@{since:.3f}", f"_SYSTEMD_UNIT={unit_of(site)}"]
         ).output.splitlines()  # fmt: skip
-        return [talk.plain(line) for line in lines if line.strip()][-10:]
+        return [talk.plain(line) for line in lines if line.strip()][-15:]
 
     def wait_for_jobs(self, kinds: Iterable[str], timeout: float) -> set[str]:
         """Wait until no site has a job of these kinds; gives the sites that had one.

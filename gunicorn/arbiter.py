@@ -268,7 +268,10 @@ class Arbiter(crew.Crew):
 
     def handle_winch(self) -> None:
         """WINCH: also what a terminal sends when its window changes size."""
-        self.log.info("Ignoring signal: winch (this version does not stop workers alone)")
+        if self.cfg.daemon:
+            self.log.info("Ignoring signal: winch (this version does not stop workers alone)")
+        else:
+            self.log.info("SIGWINCH ignored. Not daemonized")
 
     # -- stopping
     # -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gunicorn.errors import AppImportError, ExitStatus
+from gunicorn.errors import ExitStatus
 from gunicorn.system import daemonize, proctitle, signals
 
 __all__ = ["fork_worker"]
@@ -54,50 +54,57 @@ def _be_worker(server: Any, worker: Any, signums: Iterable[int], forget: Callabl
     worker.tmp.keep_worker_side()
     worker.tmp.notify()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    # Kept until the very end: letting go of it would run down the frames of whatever the worker was
+    # doing when a signal told it to leave.
+    ending = _run(server, worker)
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(signum, signal.SIG_IGN)  # it is leaving
+    status = _judge(worker, ending)
+    worker.log.info("Worker exiting (pid: %s)", worker.pid)
     try:
-        status = _run(server, worker)
-    finally:
-        worker.log.info("Worker exiting (pid: %s)", worker.pid)
-        try:
-            worker.cfg.worker_exit(server, worker)
-        except Exception:
-            worker.log.exception("Exception in worker_exit hook")
+        worker.cfg.worker_exit(server, worker)
+    except Exception:
+        worker.log.exception("Exception in worker_exit hook")
     _finish_interpreter()
     return status
 
 
-def _run(server: Any, worker: Any) -> int:
-    """Boot and serve; give the exit status."""
+def _run(server: Any, worker: Any) -> BaseException | None:
+    """Boot and serve; give the exception that ended it, if one did."""
     try:
         proctitle.set_title(f"worker [{server.proc_name}]")
         worker.log.info("Booting worker with pid: %s", worker.pid)
         worker.cfg.post_fork(server, worker)
         worker.init_process()
-    except SystemExit as exc:
-        return _status_of(worker, exc)
     except BaseException as exc:
-        load_failed = isinstance(exc, AppImportError)
-        # APP_MODULE leads nowhere: one line says why, a traceback would show our code only.
-        text = f"{exc}\n" if load_failed else traceback.format_exc()
-        worker.log.error("Exception in worker process:\n%s", text)
-        if worker.booted:
-            return ExitStatus.UNEXPECTED
-        status = ExitStatus.APP_LOAD if load_failed else ExitStatus.WORKER_BOOT
-        worker.tmp.mark_failed(text, status)
-        return status
-    return ExitStatus.OK
+        return exc
+    return None
 
 
-def _status_of(worker: Any, exc: SystemExit) -> int:
-    if exc.code is None:
+def _judge(worker: Any, ending: BaseException | None) -> int:
+    """Log and report what ended the worker; give its exit status."""
+    if ending is None:
+        return ExitStatus.OK
+    if isinstance(ending, SystemExit):
+        return _status_of(worker, ending)
+    text = "".join(traceback.format_exception(ending))
+    worker.log.error("Exception in worker process:\n%s", text)
+    if worker.booted:
+        return ExitStatus.UNEXPECTED
+    worker.tmp.mark_failed(text, ExitStatus.WORKER_BOOT)
+    return int(worker.tmp.failed_with)
+
+
+def _status_of(worker: Any, ending: SystemExit) -> int:
+    if ending.code is None:
         status: int = ExitStatus.OK
-    elif isinstance(exc.code, int):
-        status = exc.code & 0xFF
+    elif isinstance(ending.code, int):
+        status = ending.code & 0xFF
     else:
-        worker.log.error("Worker (pid:%s): %s", worker.pid, exc.code)
+        worker.log.error("Worker (pid:%s): %s", worker.pid, ending.code)
         status = ExitStatus.FAILURE
     if not worker.booted and status != ExitStatus.OK:
-        worker.tmp.mark_failed(f"the worker called exit({exc.code!r}) while it booted", status)
+        worker.tmp.mark_failed(f"the worker called exit({ending.code!r}) while it booted", status)
     return status
 
 

@@ -48,6 +48,8 @@ class WorkerSlot:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         self._unread = b""
+        #: on the worker's side: the exit status of the failure it has reported, 0 without one
+        self.failed_with = 0
         #: the worker's end of the pipe is closed everywhere: no report will come any more
         self.ended = False
         self._instants[_BEAT] = monotonic()
@@ -74,8 +76,12 @@ class WorkerSlot:
 
     def mark_failed(self, text: str, exit_status: int) -> None:
         """Tell the master why this worker cannot boot; ``text`` is usually a traceback."""
+        if self.failed_with:
+            return  # the first reason is the cause
+        self.failed_with = int(exit_status)
         # The end of a traceback says what happened, its start only where it began.
-        self._send({"kind": "failed", "text": text[-_TEXT_LIMIT:], "exit_status": exit_status})
+        text = text[-_TEXT_LIMIT:]
+        self._send({"kind": "failed", "text": text, "exit_status": self.failed_with})
 
     def mark_reopened(self) -> None:
         """Tell the master that this worker writes to the reopened log files."""

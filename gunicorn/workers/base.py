@@ -19,6 +19,7 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any, NoReturn
 
+from gunicorn.errors import ExitStatus
 from gunicorn.http import errors, response
 from gunicorn.system import fds, identity
 from gunicorn.system.memory import WorkerSlot
@@ -116,7 +117,12 @@ class Worker:
 
     def load_wsgi(self) -> None:
         """Import the application. What it raises keeps the worker from booting."""
-        self.wsgi = self.app.wsgi()
+        try:
+            self.wsgi = self.app.wsgi()
+        except Exception:
+            # Not any failure to boot: the application's own, with an exit status of its own.
+            self.tmp.mark_failed(traceback.format_exc(), ExitStatus.APP_LOAD)
+            raise
 
     def run(self) -> None:
         """Serve until ``alive`` is false, calling ``notify`` at least every ``timeout`` seconds."""

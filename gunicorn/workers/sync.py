@@ -108,10 +108,10 @@ class SyncWorker(base.Worker):
 
     # -- the loop ----------------------------------------------------------------------------------
 
-    def _turn(self) -> None:
+    def _turn(self, wait: bool = True) -> None:
         """Wait, and take everything that is ready one step further."""
         reactor = self._reactor
-        events = reactor.wait(0.0 if self._again else self._interval)
+        events = reactor.wait(self._interval if wait and not self._again else 0.0)
         self._now = time.monotonic()
         self.notify()
         items = reactor.items
@@ -161,9 +161,11 @@ class SyncWorker(base.Worker):
         reactor = self._reactor
         reactor.remove_listeners()
         deadline = self._now + self.cfg.graceful_timeout
+        wait = False
         while self._now < deadline:
             # What is ready now has begun: it is read before anything idle is closed.
-            self._turn()
+            self._turn(wait)
+            wait = True
             for channel in list(reactor.items.values()):
                 if channel.state is State.IDLE:
                     self._close(channel)

@@ -73,6 +73,7 @@ class Server(Protocol):
     LISTENERS: list[sock.BaseSocket]
 
     def adopt(self, cfg: Any, log: Any) -> None: ...
+    def next_generation(self) -> int: ...
     def spawn_generation(self) -> None: ...
     def withdraw(self, generation: int, cause: str) -> None: ...
     def retire_before(self, generation: int) -> None: ...
@@ -101,6 +102,8 @@ class Turnover:
             self._restore()
             is_plain = isinstance(exc, ConfigError)
             detail = "" if is_plain else traceback.format_exc()
+            if detail:
+                self.server.log.error("The reload failed with:\n%s", detail)
             return ReloadError(f"{exc}" if is_plain else last_line(detail), detail)
         return None
 
@@ -130,7 +133,7 @@ class Turnover:
         if pending:
             log.warning("A restart is needed for the new value of: %s", ", ".join(pending))
         cfg.on_reload(server)
-        server.generation += 1
+        server.generation = server.next_generation()
         self.trial = Trial(server.generation, cfg.workers)
         server.spawn_generation()
 
@@ -140,6 +143,9 @@ class Turnover:
         server.retire_before(server.generation)
         for listener in self._gone:
             sock.close_listener(listener)
+        server.log.info(
+            "Reloaded: generation %d serves, workers: %d", server.generation, server.num_workers
+        )
         self._tell(server.generation)
 
     def fail(self, error: ReloadError) -> None:
@@ -151,8 +157,6 @@ class Turnover:
         self.server.log.error(
             "Reload failed, generation %d goes on: %s", self._old_generation, error.error
         )
-        if error.traceback:
-            self.server.log.error("The reload failed with:\n%s", error.traceback)
         self._tell(error)
 
     def abandon(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from benchmarks import measure, table
-from benchmarks.peers import PEERS, default_home
+from benchmarks.peers import PEERS, Peer, build_baseline, default_home
 from benchmarks.scenarios import SCENARIOS
 
 
@@ -49,6 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--home", type=Path, default=default_home(), help=argparse.SUPPRESS)
     parser.add_argument("--scenarios", type=_names_of(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--peers", type=_names_of(PEERS), default=list(PEERS))
+    parser.add_argument(
+        "--baseline", type=Path, metavar="TREE", help="another working tree of ours to measure too"
+    )
     parser.add_argument("--rounds", type=_count, default=5, help="default: 5")
     parser.add_argument("--seconds", type=_count, default=2, help="of one sample; default: 2")
     parser.add_argument("--list", action="store_true", help="name the scenarios and peers, and end")
@@ -59,18 +62,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print_list(versions: dict[str, str | None]) -> None:
+def _print_list(peers: list[Peer], versions: dict[str, str | None]) -> None:
     for scenario in SCENARIOS.values():
         print(f"{scenario.name:18}{scenario.title}")
-    for name, version in versions.items():
-        print(f"{name:18}{version or 'not installed'}  {PEERS[name].note}".rstrip())
+    for peer in peers:
+        print(f"{peer.name:18}{versions[peer.name] or 'not installed'}  {peer.note}".rstrip())
 
 
 def main() -> int:
     arguments = build_parser().parse_args()
-    versions = {name: PEERS[name].version(arguments.home) for name in arguments.peers}
+    peers = [PEERS[name] for name in arguments.peers]
+    if arguments.baseline:
+        peers.append(build_baseline(arguments.baseline))
+    versions = {peer.name: peer.version(arguments.home) for peer in peers}
     if arguments.list:
-        _print_list(versions)
+        _print_list(peers, versions)
         return 0
 
     def tell(text: str) -> None:
@@ -89,11 +95,12 @@ def main() -> int:
         rounds=arguments.rounds,
         seconds=arguments.seconds,
         versions=installed,
+        notes={peer.name: peer.note for peer in peers if peer.name in installed},
     )
     plan = measure.Plan(
         home=arguments.home,
         scenarios=[SCENARIOS[name] for name in arguments.scenarios],
-        peers=[PEERS[name] for name in installed],
+        peers=[peer for peer in peers if peer.name in installed],
         rounds=arguments.rounds,
         seconds=arguments.seconds,
     )

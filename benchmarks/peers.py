@@ -6,6 +6,7 @@ tuned nor handicapped. Refuses to know what is asked of it, except whether reque
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 from collections.abc import Callable
@@ -16,6 +17,9 @@ CLONE = Path(__file__).resolve().parent.parent
 
 #: The row all ratios refer to.
 OURS = "ours"
+
+#: Another working tree of ours, for a change in the hot path: see :func:`build_baseline`.
+BASELINE = "baseline"
 
 APP = "apps:application"
 
@@ -58,7 +62,7 @@ class Peer:
 
     def version(self, home: Path) -> str | None:
         """Return the version that would run, None when the peer is not installed."""
-        if self.name == OURS:
+        if self.import_path:
             program = "import gunicorn; print(gunicorn.__version__)"
         else:
             program = _VERSION.format(distribution=self.distribution)
@@ -137,3 +141,10 @@ PEERS = {
         Peer("bjoern", "peers", "bjoern", _bjoern, has_access_log=False, note="C"),
     )
 }
+
+
+def build_baseline(tree: Path) -> Peer:
+    """Return the row of another working tree of ours, to be measured beside this one."""
+    return dataclasses.replace(
+        PEERS[OURS], name=BASELINE, import_path=str(tree.resolve()), note=f"ours at {tree.name}"
+    )

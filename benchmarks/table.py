@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from benchmarks.measure import Sample
-from benchmarks.peers import OURS, PEERS
+from benchmarks.peers import BASELINE, OURS, PEERS
 from benchmarks.scenarios import SCENARIOS
 
 _HEADINGS = (
@@ -27,6 +27,8 @@ _HEADINGS = (
     "errors",
 )
 
+ORDER = (OURS, BASELINE, *(name for name in PEERS if name != OURS))
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -38,12 +40,11 @@ class Facts:
     rounds: int
     seconds: int
     versions: Mapping[str, str]
+    notes: Mapping[str, str]
 
     def lines(self) -> list[str]:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        notes = "; ".join(
-            f"{name}: {PEERS[name].note}" for name in self.versions if PEERS[name].note
-        )
+        notes = "; ".join(f"{name}: {note}" for name, note in self.notes.items() if note)
         return [
             f"{self.date}, {self.machine}, Python {self.python}",
             f"medians of {self.rounds} rounds of {self.seconds} s; server and load generator on "
@@ -85,14 +86,14 @@ def _ratio(value: float | None) -> str:
 
 
 def build_rows(samples: Iterable[Sample]) -> list[Row]:
-    """Return a row per scenario and peer, in the order in which the two tables name them."""
+    """Return a row per scenario and peer, in the order of their tables, a baseline after ours."""
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in samples:
         groups.setdefault((sample.scenario, sample.peer), []).append(sample)
     return [
         _build_row(groups[scenario, peer], groups.get((scenario, OURS), []))
         for scenario in SCENARIOS
-        for peer in PEERS
+        for peer in ORDER
         if (scenario, peer) in groups
     ]
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from benchmarks import measure, table
-from benchmarks.peers import PEERS
+from benchmarks.peers import PEERS, Launch, build_baseline
 
 FACTS = table.Facts(
     date="2026-11-22",
@@ -14,6 +15,7 @@ FACTS = table.Facts(
     rounds=3,
     seconds=2,
     versions={"ours": "2026.11.0", "granian": "2.8.7"},
+    notes={"ours": "", "granian": "in Rust"},
 )
 
 
@@ -69,6 +71,7 @@ def test_text_table_is_aligned_and_says_when_and_what() -> None:
     text = table.format_text(rows, FACTS)
     assert "2026-11-22" in text
     assert "granian 2.8.7" in text
+    assert "granian: in Rust" in text
     heading, ours, granian = text.splitlines()[-3:]
     assert heading.index("CPU us/request") + len("CPU us/request") == ours.index("20.0") + 4
     assert ours.split()[:3] == ["ours", "20.0", "1.00"]
@@ -98,3 +101,12 @@ def test_every_round_begins_with_another_peer() -> None:
     firsts = [measure.order(peers, number)[0] for number in range(len(peers))]
     assert firsts == peers
     assert all(set(measure.order(peers, n)) == set(peers) for n in range(len(peers)))
+
+
+def test_baseline_is_ours_from_another_tree_and_comes_after_ours(tmp_path: Path) -> None:
+    baseline = build_baseline(tmp_path)
+    launch = Launch("127.0.0.1", 8000)
+    assert baseline.argv(tmp_path, launch) == PEERS["ours"].argv(tmp_path, launch)
+    assert baseline.import_path == str(tmp_path)
+    rows = table.build_rows([sample(name, 1e-6) for name in ("granian", "baseline", "ours")])
+    assert [row.peer for row in rows] == ["ours", "baseline", "granian"]

@@ -20,6 +20,7 @@ from gunicorn.http.decoders import Chunked, Length
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
+from gunicorn.http.requestline import parse_request_line
 
 _new_request = Request.__new__
 
@@ -145,7 +146,7 @@ class Connection:
         policy = self.policy
         if line_end > policy.limit_line:
             self._scan_unfinished(buffer)
-        method, uri, path, query, fragment, version = head.parse_request_line(
+        method, uri, path, query, fragment, version = parse_request_line(
             buffer[:line_end].decode("latin-1"), policy
         )
         fields = self._fields

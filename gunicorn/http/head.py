@@ -1,4 +1,4 @@
-"""The bytes of one request head become a request line and a FieldBlock: the hot path.
+"""The bytes of the fields of one request head become a FieldBlock: the hot path.
 
 Two readers of the same grammar live here. The fast one sees a whole head and looks at it as a
 whole: one ``translate`` finds forbidden bytes, one decode and one split make lines, and a name is
@@ -17,12 +17,9 @@ from typing import Any
 
 from gunicorn.http import errors, framing, grammar
 from gunicorn.http.limits import Policy, environ_key
+from gunicorn.http.requestline import parse_request_line
 
-#: (method, uri, path, query, fragment, version)
-RequestLine = tuple[str, str, str, str, str, tuple[int, int]]
 Buffer = bytes | bytearray
-
-_VERSIONS = {"HTTP/1.1": (1, 1), "HTTP/1.0": (1, 0)}
 
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 
@@ -45,71 +42,6 @@ _OWN = frozenset(
         "CONTENT_TYPE",
     ]
 )
-
-
-def parse_request_line(line: str, policy: Policy) -> RequestLine:
-    """Parse ``METHOD SP TARGET SP VERSION`` (RFC 9112, 3), decoded as latin-1, without CRLF.
-
-    Raises InvalidRequestLine, InvalidRequestMethod or InvalidHTTPVersion.
-    """
-    if not (line.isascii() and line.isprintable()):
-        raise errors.InvalidRequestLine(line)
-    try:
-        method, target, http = line.split(" ")
-    except ValueError:
-        raise errors.InvalidRequestLine(line) from None
-    if method not in grammar.METHODS:
-        method = _judge_method(method, policy)
-    if target[:1] == "/" and method != "CONNECT":
-        rest = target
-    else:
-        rest = _judge_target(method, target, line)
-    fragment = ""
-    if "#" in rest:
-        rest, _, fragment = rest.partition("#")
-    path, _, query = rest.partition("?")
-    version = _VERSIONS.get(http)
-    if version is None:
-        version = _judge_version(http, policy)
-    return method, target, path, query, fragment, version
-
-
-def _judge_method(method: str, policy: Policy) -> str:
-    name = method.upper() if policy.casefold_http_method else method
-    valid = (
-        grammar.is_token
-        if policy.permit_unconventional_http_method
-        else grammar.is_conventional_method
-    )
-    if not valid(name):
-        raise errors.InvalidRequestMethod(method)
-    return name
-
-
-def _judge_target(method: str, target: str, line: str) -> str:
-    """Return what of a target not in origin-form stands for path and query (RFC 9112, 3.2)."""
-    if method == "CONNECT":
-        if grammar.match_authority_target(target):
-            return ""
-    elif target == "*":
-        if method == "OPTIONS":
-            return target
-    elif match := grammar.match_absolute_target(target):
-        rest = match[2]
-        # RFC 9112, 3.2.4: without path, OPTIONS is about the server as a whole
-        if not rest and method == "OPTIONS":
-            return "*"
-        return rest if rest.startswith("/") else "/" + rest
-    raise errors.InvalidRequestLine(line)
-
-
-def _judge_version(http: str, policy: Policy) -> tuple[int, int]:
-    match = grammar.match_version(http)
-    if match is None:
-        raise errors.InvalidHTTPVersion(http)
-    if policy.permit_unconventional_http_version:
-        return int(match[1]), int(match[2])
-    raise errors.InvalidHTTPVersion(http, status=505)
 
 
 class FieldBlock:

@@ -1,4 +1,4 @@
-"""PEP 3333: one response being written, the file wrapper, and the doors plugins know.
+"""PEP 3333: one response being written, and the doors plugins know.
 
 A Response decides what goes on the wire and hands bytes to a *sink*; it never waits and never
 touches a descriptor. A sink has
@@ -21,18 +21,28 @@ the connection must be closed at once, so that the client sees a broken message.
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Protocol
 
 from gunicorn.http import environ as environ_module
 from gunicorn.http import response
 from gunicorn.http.environ import Environ, Listener
+from gunicorn.http.files import FileWrapper, extent_of
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
+
+__all__ = [
+    "FileWrapper",
+    "Response",
+    "Sink",
+    "SocketSink",
+    "base_environ",
+    "create",
+    "default_environ",
+]
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 StartResponse = Callable[..., Callable[[bytes], None]]
@@ -59,29 +69,6 @@ class SocketSink:
 
     def send_many(self, pieces: list[bytes]) -> None:
         self.send(b"".join(pieces))
-
-
-class FileWrapper:
-    """``wsgi.file_wrapper``: an iterable over blocks of a file-like object (PEP 3333).
-
-    ``close`` exists when the file has one. Index access is kept for old applications.
-    """
-
-    def __init__(self, filelike: Any, blksize: int = 8192) -> None:
-        self.filelike = filelike
-        self.blksize = blksize
-        if hasattr(filelike, "close"):
-            self.close = filelike.close
-
-    def __iter__(self) -> Iterator[bytes]:
-        while block := self.filelike.read(self.blksize):
-            yield block
-
-    def __getitem__(self, key: int) -> bytes:
-        block: bytes = self.filelike.read(self.blksize)
-        if block:
-            return block
-        raise IndexError
 
 
 class Response:
@@ -286,7 +273,7 @@ class Response:
         if not self._has_body:
             return True  # only the head is sent, so the file need not be read either
         send_file = getattr(self._sink, "send_file", None)
-        extent = None if send_file is None else _extent(wrapper.filelike)
+        extent = None if send_file is None else extent_of(wrapper.filelike)
         if send_file is None or extent is None:
             return False
         file, offset, count = extent
@@ -343,27 +330,6 @@ class Response:
             # the client waits for the rest: only the end of the connection tells it
             self.shortfall = length - self.sent
             self.must_close = True
-
-
-def _extent(filelike: Any) -> tuple[Any, int, int] | None:
-    """Return (file, position, bytes to its end) of a plain file, None for anything else."""
-    file = filelike
-    if not isinstance(file, io.IOBase) and isinstance(getattr(file, "file", None), io.IOBase):
-        file = file.file  # tempfile.NamedTemporaryFile
-    raw = getattr(file, "raw", file) if type(file) in _BUFFERED else file
-    if type(raw) is not io.FileIO:
-        return None
-    try:
-        raw.fileno()
-        offset = file.tell()
-        end = file.seek(0, io.SEEK_END)
-        file.seek(offset)
-    except (OSError, ValueError):
-        return None  # a pipe, a closed file
-    return file, offset, max(0, end - offset)
-
-
-_BUFFERED = (io.BufferedReader, io.BufferedRandom)
 
 
 def create(req: Request, sock: Any, client: Any, server: Any, cfg: Any) -> tuple[Response, Environ]:

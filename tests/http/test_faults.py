@@ -121,6 +121,14 @@ LINES = [
     Row("tls", "RFC 9112 3", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", InvalidRequestLine),
     Row("http/2", "RFC 9113 3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", InvalidRequestLine),
     Row(
+        "version 2 is never version 1",
+        "permit_unconventional_http_version",
+        get(line="GET / HTTP/2.0"),
+        InvalidHTTPVersion,
+        505,
+        Policy(permit_unconventional_http_version=True),
+    ),
+    Row(
         "method with parenthesis",
         "permit_unconventional_http_method",
         get(line="A(B / HTTP/1.1"),

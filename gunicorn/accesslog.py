@@ -41,8 +41,7 @@ def _escaped(match: re.Match[str]) -> str:
     return "\\" + char if char in '"\\' else f"\\x{ord(char):02x}"
 
 
-# -- the atoms
-# ---------------------------------------------------------------------------------------
+# -- the atoms -------------------------------------------------------------------------------------
 
 
 def microseconds(span: timedelta) -> int:

@@ -71,8 +71,7 @@ class Arbiter(crew.Crew):
         self.START_CTX.update({"args": sys.argv[:], "cwd": str(Path.cwd()), 0: sys.executable})
         self.setup(app)
 
-    # -- what plugins and hooks see
-    # -----------------------------------------------------------------
+    # -- what plugins and hooks see ----------------------------------------------------------------
 
     @property
     def PIPE(self) -> list[int]:  # noqa: N802 -- the public name
@@ -116,8 +115,7 @@ class Arbiter(crew.Crew):
         if self._signal_pipe is not None:
             self._signal_pipe.poke()
 
-    # -- the loop
-    # -----------------------------------------------------------------------------------
+    # -- the loop ----------------------------------------------------------------------------------
 
     def run(self) -> NoReturn:
         """Start, serve until told to stop, end the process."""
@@ -223,8 +221,7 @@ class Arbiter(crew.Crew):
         assert self._signal_pipe is not None
         phases.admit(self.SIG_QUEUE, self._signal_pipe.take())
 
-    # -- signals
-    # ------------------------------------------------------------------------------------
+    # -- signals -----------------------------------------------------------------------------------
 
     def handle_term(self) -> None:
         """TERM: stop gracefully; requests under way are finished."""
@@ -273,8 +270,7 @@ class Arbiter(crew.Crew):
         else:
             self.log.info("SIGWINCH ignored. Not daemonized")
 
-    # -- stopping
-    # -----------------------------------------------------------------------------------
+    # -- stopping ----------------------------------------------------------------------------------
 
     def begin_stop(self, graceful: bool) -> None:
         """Close the listeners and tell the workers to go; the loop ends when they have."""
@@ -345,8 +341,7 @@ class Arbiter(crew.Crew):
             sock.close_listener(listener)
         self.LISTENERS = []
 
-    # -- reloading
-    # ----------------------------------------------------------------------------------
+    # -- reloading ---------------------------------------------------------------------------------
 
     def ask_reload(self, asker: generation.Asker) -> None:
         """Reload, and let ``asker`` know how it ended."""
@@ -425,8 +420,7 @@ class Arbiter(crew.Crew):
             self._control.close()
         self._control = fresh
 
-    # -- reopening logs
-    # -----------------------------------------------------------------------------
+    # -- reopening logs ----------------------------------------------------------------------------
 
     def ask_reopen(self, answer: confirm.Answer) -> None:
         """Have all log files reopened, and let ``answer`` know when everybody has."""
@@ -441,8 +435,7 @@ class Arbiter(crew.Crew):
             for fd in self._signal_pipe.pair:
                 os.close(fd)
 
-    # -- telling the service manager
-    # ----------------------------------------------------------------
+    # -- telling the service manager ---------------------------------------------------------------
 
     def _report(self) -> None:
         """Tell how things are where it has changed, and that the loop turns."""

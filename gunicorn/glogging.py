@@ -71,7 +71,7 @@ class Logger:
         self.cfg = cfg
         self.setup(cfg)
 
-    # -- set-up -----------------------------------------------------------------------------------
+    # -- set-up ------------------------------------------------------------------------------------
 
     def setup(self, cfg: Any) -> None:
         """Make both loggers write where ``cfg`` says.
@@ -127,7 +127,7 @@ class Logger:
         except ValueError:
             return None  # other conversions than %(name)s: the slow way, which may say why not
 
-    # -- the error log ----------------------------------------------------------------------------
+    # -- the error log -----------------------------------------------------------------------------
 
     def critical(self, msg: object, *args: object, **kwargs: Any) -> None:
         self.error_log.critical(msg, *args, **kwargs)
@@ -153,7 +153,7 @@ class Logger:
             lvl = self.LOG_LEVELS.get(lvl.lower(), logging.INFO)
         self.error_log.log(lvl, msg, *args, **kwargs)
 
-    # -- the access log ---------------------------------------------------------------------------
+    # -- the access log ----------------------------------------------------------------------------
 
     @property
     def access_wanted(self) -> bool:
@@ -198,7 +198,7 @@ class Logger:
             # As an argument, so that a per cent sign from a client is no conversion.
             logger.info("%s", line)
 
-    # -- files ------------------------------------------------------------------------------------
+    # -- files -------------------------------------------------------------------------------------
 
     def reopen_files(self) -> None:
         """Write to the files that the paths name now (USR1). Never raises and loses no line."""

@@ -48,6 +48,11 @@ class Backoff:
         return told
 
     @property
+    def is_told(self) -> bool:
+        """Whether this crash loop has been told."""
+        return self._said
+
+    @property
     def is_active(self) -> bool:
         """Whether there are deaths to forget."""
         return self._deaths > 0

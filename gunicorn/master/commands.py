@@ -83,8 +83,8 @@ class Commands:
         change = request.get("change")
         if change not in (1, -1) or isinstance(change, bool):
             reply(_refusal('"change" must be 1 or -1'))
-        elif self.server.phase is phases.Phase.RELOADING:
-            reply(_refusal("a reload is under way"))
+        elif self.server.phase is not phases.Phase.RUNNING:
+            reply(_refusal(f"the server is {self.server.phase.value}"))
         else:
             if change == 1:
                 self.server.handle_ttin()

@@ -41,6 +41,7 @@ class Crew:
 
     def __init__(self) -> None:
         self.generation = 1
+        self._generations = 1
         self.worker_age = 0
         self.children = children.Children()
         self._selector = selectors.DefaultSelector()
@@ -54,8 +55,12 @@ class Crew:
         """The worker objects by pid."""
         return self.children.workers()
 
-    # -- spawning
-    # -----------------------------------------------------------------------------------
+    def next_generation(self) -> int:
+        """Give a number that no generation has had, not even one that was withdrawn."""
+        self._generations += 1
+        return self._generations
+
+    # -- spawning ----------------------------------------------------------------------------------
 
     def spawn_generation(self) -> None:
         """Start all workers of the present generation. Raises what its class or hooks raise."""
@@ -105,8 +110,7 @@ class Crew:
         for child in self.children:
             child.worker.tmp.close()
 
-    # -- listening to them
-    # --------------------------------------------------------------------------
+    # -- listening to them -------------------------------------------------------------------------
 
     def _read_reports(self, pid: int) -> None:
         child = self.children.get(pid)
@@ -133,8 +137,7 @@ class Crew:
         except (KeyError, ValueError):
             pass  # at its end before
 
-    # -- watching
-    # -----------------------------------------------------------------------------------
+    # -- watching ----------------------------------------------------------------------------------
 
     def murder_workers(self) -> None:
         """Abort, then kill, the workers that are silent or that do not go."""
@@ -172,13 +175,12 @@ class Crew:
         child.retire_deadline = None
         self.kill_worker(child.pid, signal.SIGKILL)
 
-    # -- the number of them
-    # -------------------------------------------------------------------------
+    # -- the number of them ------------------------------------------------------------------------
 
     def manage_workers(self) -> None:
         """Bring the present generation to the wanted number; the oldest go first."""
-        if self.phase not in (phases.Phase.STARTING, phases.Phase.RUNNING):
-            return
+        if self.phase is not phases.Phase.RUNNING:
+            return  # on trial, a worker lost is a verdict and not a vacancy
         now = clock.monotonic()
         self._watch_crash_loop(now)
         serving = self.children.serving(self.generation)
@@ -226,8 +228,7 @@ class Crew:
                 # Some took requests already, so even these finish what they have begun.
                 self.retire(child)
 
-    # -- signals to them
-    # ----------------------------------------------------------------------------
+    # -- signals to them ---------------------------------------------------------------------------
 
     def kill_worker(self, pid: int, sig: int) -> None:
         """Send ``sig`` to a worker; one that is gone without our having reaped it is forgotten."""
@@ -244,8 +245,7 @@ class Crew:
         for child in self.children:
             self.kill_worker(child.pid, sig)
 
-    # -- reaping
-    # ------------------------------------------------------------------------------------
+    # -- reaping -----------------------------------------------------------------------------------
 
     def reap_workers(self) -> None:
         """Take note of every child that has ended. Raises HaltServer where no worker can boot."""
@@ -264,18 +264,25 @@ class Crew:
 
     def _bury(self, child: children.Child, status: int) -> None:
         is_clean, told = _describe_end(child, status)
+        cause = told if child.killed_for else child.failure or told
         if told:
-            self.log.log("info" if is_clean else "error", told)
-        self._lay_out(child, child.failure or told)
+            self.log.log(self._loudness(child, is_clean), told)
+        self._lay_out(child, cause)
         self._call_hook("child_exit", child.worker)
         was_silent = child.killed_for in ("timeout", "boot timeout")
         if self.phase is phases.Phase.STOPPING or (child.was_told_to_go and not was_silent):
             return
         code = os.waitstatus_to_exitcode(status)
         if code in _BOOT_FAILURES or child.ready_at is None:
-            self._judge_boot_failure(child, code, told)
+            self._judge_boot_failure(child, code, cause)
         if not is_clean or child.ready_at is None:
-            self._note_crash(child, child.failure or told)
+            self._note_crash(child, cause)
+
+    def _loudness(self, child: children.Child, is_clean: bool) -> str:
+        """Give the level at which an end is told: a crash loop has been told already."""
+        if is_clean:
+            return "info"
+        return "debug" if self._backoff.is_told and not child.was_told_to_go else "error"
 
     def _lay_out(self, child: children.Child, cause: str) -> None:
         """Let go of what the master held for a worker that is no more."""
@@ -285,7 +292,7 @@ class Crew:
         if child.generation == self._trial.generation:
             self._trial.lost(child.pid, cause)
 
-    def _judge_boot_failure(self, child: children.Child, code: int, told: str) -> None:
+    def _judge_boot_failure(self, child: children.Child, code: int, cause: str) -> None:
         """Halt where nothing has ever worked. Later failures are slowed down, not fatal."""
         is_alone = not self.children.ready(self.generation)
         never_worked = self.phase is phases.Phase.STARTING or (
@@ -294,11 +301,10 @@ class Crew:
         )
         if not never_worked:
             return
-        status = child.failure_status or code
+        status = code if child.killed_for else child.failure_status or code
         status = status if status in _BOOT_FAILURES else int(ExitStatus.WORKER_BOOT)
         reason = _BOOT_FAILURES[status]
-        cause = generation.last_line(child.failure) or told
-        raise HaltServer(f"{reason} {cause}".rstrip(), status)
+        raise HaltServer(f"{reason} {generation.last_line(cause)}".rstrip(), status)
 
     def _note_crash(self, child: children.Child, cause: str) -> None:
         now = clock.monotonic()

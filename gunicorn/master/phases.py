@@ -40,10 +40,10 @@ _ALWAYS = {_INT: Move.NOW, _QUIT: Move.NOW, _USR1: Move.NOW}
 _SERVING = {**_ALWAYS, _TERM: Move.NOW, _USR2: Move.NOW, _WINCH: Move.NOW}
 
 TABLE: dict[Phase, dict[signal.Signals, Move]] = {
-    Phase.STARTING: {**_SERVING, _HUP: Move.LATER, _TTIN: Move.NOW, _TTOU: Move.NOW},
+    Phase.STARTING: {**_SERVING, _HUP: Move.LATER, _TTIN: Move.LATER, _TTOU: Move.LATER},
     Phase.RUNNING: {**_SERVING, _HUP: Move.NOW, _TTIN: Move.NOW, _TTOU: Move.NOW},
-    # The number of workers is the new configuration's until the verdict: asked for before it,
-    # a change would be lost with it.
+    # A generation on trial is judged by the number of workers it was started with, and after a
+    # failure the old number is back: a change asked for meanwhile applies to what serves then.
     Phase.RELOADING: {**_SERVING, _HUP: Move.LATER, _TTIN: Move.LATER, _TTOU: Move.LATER},
     # INT and QUIT make a graceful stop a quick one; a second TERM adds nothing.
     Phase.STOPPING: _ALWAYS,

@@ -54,7 +54,7 @@ class WorkerSlot:
         self.ended = False
         self._instants[_BEAT] = monotonic()
 
-    # -- worker side --------------------------------------------------------------------------
+    # -- worker side -------------------------------------------------------------------------------
 
     def notify(self) -> None:
         """Beat: say that the worker is alive now."""
@@ -103,7 +103,7 @@ class WorkerSlot:
         except OSError:
             pass  # the master is gone; the worker will notice by its parent, not here
 
-    # -- master side --------------------------------------------------------------------------
+    # -- master side -------------------------------------------------------------------------------
 
     def last_update(self) -> float:
         """Give the monotonic instant of the last beat."""
@@ -140,7 +140,7 @@ class WorkerSlot:
             os.close(self._writer)
             self._writer = -1
 
-    # -- both ---------------------------------------------------------------------------------
+    # -- both --------------------------------------------------------------------------------------
 
     def fileno(self) -> int:
         """Give this side's end of the pipe: readable in the master when a report has come."""

@@ -75,6 +75,8 @@ class Worker:
         self.tmp = WorkerSlot()
         #: the application; loaded by ``load_wsgi``
         self.wsgi: Any = None
+        #: the response under way, for who must know that another will not follow
+        self.answering: Any = None
         #: what an idle worker waits for
         self.wait_fds: list[Any] = []
         #: today's plugins look for it; reloading on changed code is not ours
@@ -156,6 +158,9 @@ class Worker:
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """TERM: finish what has begun, then leave."""
         self.alive = False
+        # A client that is told so sends its next request elsewhere, instead of into a closed door.
+        if self.answering is not None:
+            self.answering.force_close()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """QUIT and INT: leave now."""

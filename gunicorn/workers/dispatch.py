@@ -54,7 +54,7 @@ class Dispatcher:
         wants_line = self._log.access_wanted
         started = time.monotonic() if wants_line else 0.0
         try:
-            response = Response(request, client, self._cfg)
+            worker.answering = response = Response(request, client, self._cfg)
             if self._pre_request is not None:
                 self._pre_request(worker, request)
             variables = environ.build(base, request, self._policy)
@@ -68,6 +68,7 @@ class Dispatcher:
         except BaseException as exc:
             outcome = self._handle(exc, request, response, client, addr)
             wants_line = wants_line and response is not None and response.headers_sent
+        worker.answering = None
         if wants_line:
             elapsed = timedelta(seconds=time.monotonic() - started)
             self._log.access(response, request, variables, elapsed)

@@ -49,6 +49,8 @@ class SyncWorker(base.Worker):
     DRAIN_SECONDS = 60.0
     #: for a peer to notice that it was answered and to stop sending
     LINGER_SECONDS = 2.0
+    #: for a client that has just connected to send something although the worker leaves
+    FRESH_SECONDS = 0.5
     #: for a TLS handshake
     SHAKE_SECONDS = 30.0
     #: a peer that an application itself waits for (a streamed body, a full outbox)
@@ -161,13 +163,18 @@ class SyncWorker(base.Worker):
         reactor = self._reactor
         reactor.remove_listeners()
         deadline = self._now + self.cfg.graceful_timeout
+        fresh_until = self._now + self.FRESH_SECONDS
+        self._interval = min(self._interval, self.FRESH_SECONDS)
         wait = False
         while self._now < deadline:
             # What is ready now has begun: it is read before anything idle is closed.
             self._turn(wait)
             wait = True
             for channel in list(reactor.items.values()):
-                if channel.state is State.IDLE:
+                # Between two requests a client expects its connection to end at any time; before
+                # the first it does not, and its request is on the way.
+                is_fresh = not channel.connection.requests and self._now < fresh_until
+                if channel.state in (State.IDLE, State.SHAKE) and not is_fresh:
                     self._close(channel)
             if not reactor.items:
                 return
@@ -269,7 +276,8 @@ class SyncWorker(base.Worker):
             self._advance(channel)
         elif data is None:
             self._reactor.watch(channel, READ)
-        else:
+        elif channel not in self._again:
+            # (A peer that ended after a pipeline is answered first; its end is reported again.)
             # The peer has left; a head it began and did not finish is nobody's loss.
             self._close(channel)
 

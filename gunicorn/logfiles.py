@@ -66,6 +66,10 @@ class FileHandler(logging.Handler):
         return None
 
     def close(self) -> None:
+        """Keep the file: ``logging.config``, which Django runs, closes every handler there is."""
+
+    def release(self) -> None:
+        """Close the file, when this handler has left its logger."""
         if self.fd >= 0:
             fds.close_quietly(self.fd)
             self.fd = -1
@@ -80,6 +84,10 @@ class StreamHandler(logging.Handler):
             self.write_line(self.format(record))
         except Exception:
             self.handleError(record)
+
+    def release(self) -> None:
+        """Leave the stream open: it is not this handler's."""
+        super().close()
 
     def write_line(self, line: str) -> None:
         """Write one line; a closed terminal loses it."""

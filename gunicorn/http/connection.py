@@ -80,6 +80,42 @@ class Connection:
         self._version_bytes = b""
         self._fields: head.FieldBlock | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to carry on, between requests or in a body.
+
+        Left behind: the base environ and the memo of the last fields; and the last request when it
+        is over, for hooks may have hung anything on it.
+        """
+        state = {name: getattr(self, name) for name in self.__slots__}
+        state.update(base_environ=None, _fields=None, _field_bytes=b"", _version_bytes=b"")
+        if self.body_done:
+            state["_request"] = None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def detach(self) -> dict[str, Any] | None:
+        """Forget what holds in this process alone, before the conversation moves to another one.
+
+        Returns the base environ, for the case that it stays. What the fields of the last head say
+        is forgotten too: another process may judge them by other settings.
+        """
+        base, self.base_environ = self.base_environ, None
+        self._fields = None
+        self._field_bytes = b""
+        if self._request is not None:
+            self._request.fields.template = None
+            if self.body_done:
+                self._request = None
+        return base
+
+    def attach(self, policy: Policy) -> None:
+        """Go on in another process, by its policy; ``base_environ`` is set by the caller."""
+        self.policy = policy
+        self._trusted = policy.forwarders.believes("" if self.peer.unix else self.peer.addr)
+
     @property
     def buffered(self) -> int:
         """Bytes received and not yet consumed."""

@@ -79,6 +79,15 @@ class FieldBlock:
     #: environ.build's memory: (base, version, environ without the keys of the request line)
     template: tuple[dict[str, Any], tuple[int, int], dict[str, Any]] | None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The template holds a base environ, hence a socket: it stays with its connection.
+        return {name: getattr(self, name) for name in self.__slots__ if name != "template"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.template = None
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return a new list of (UPPER-NAME, value) in the order received."""
         let_in = {name for name, _ in self.aside}

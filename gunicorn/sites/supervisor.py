@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gunicorn.errors import ConfigError, ExitStatus
@@ -49,6 +50,10 @@ _TO_START = (State.REFUSED, State.WAITING)
 
 #: seconds on top of the site's own patience, as in the units
 _SLACK = 15.0
+
+
+#: seconds that killed orphans are given to be gone
+_LAST_SECONDS = 3.0
 
 
 @dataclass
@@ -94,6 +99,7 @@ class Supervisor:
             self._sync()
             while not self._is_done():
                 self._turn()
+            self._bury_orphans()
         finally:
             self.desk.flush(1.0)
             self.desk.close()
@@ -182,6 +188,17 @@ class Supervisor:
             _, status = os.waitpid(found.si_pid, 0)
             if minder is not None:
                 self._bury(minder, os.waitstatus_to_exitcode(status))
+
+    def _bury_orphans(self) -> None:
+        """At the end, kill and reap what masters have left to us; nobody else would."""
+        deadline = time.monotonic() + _LAST_SECONDS
+        while time.monotonic() < deadline:
+            for pid in _children():
+                os.kill(pid, signal.SIGKILL)  # our child and not yet reaped
+            self._reap()
+            if not _children():
+                return
+            self.desk.wait(0.1, self.say)
 
     def _bury(self, minder: Minder, status: int) -> None:
         now = time.monotonic()
@@ -371,6 +388,11 @@ def _set_timeouts(minder: Minder, site: Site) -> None:
     boot = int(str(site.settings.get("boot_timeout", 60)), 0)
     minder.stop_timeout = graceful + _SLACK
     minder.start_timeout = boot + 2 * _SLACK if boot else None
+
+
+def _children() -> list[int]:
+    words = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(word) for word in words]
 
 
 def _trouble(minder: Minder) -> str:

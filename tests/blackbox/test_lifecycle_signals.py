@@ -145,12 +145,13 @@ def test_ttou_keeps_the_last_worker() -> None:
 
 
 def test_winch_is_ignored_in_the_foreground() -> None:
-    with Server(HELLO) as server:
+    """A terminal sends it whenever its window changes size."""
+    with Server(PID) as server:
         before = server.wait_workers(lambda pids: len(pids) == 1)
-        with server.log_contains("SIGWINCH ignored. Not daemonized"):
+        with server.log_contains("winch"):
             server.signal(signal.SIGWINCH)
+        assert int(server.get().body) in before
         assert server.worker_pids() == before
-        assert server.get().status == 200
 
 
 # -- death -----------------------------------------------------------------------------------------

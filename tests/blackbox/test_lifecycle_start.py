@@ -35,7 +35,7 @@ class Refusal:
 REFUSALS = [
     # the command line cannot be understood: 2
     Refusal("no-application", (), 2, ("No application module specified.", "usage:")),
-    Refusal("two-applications", (HELLO, HELLO), 2, ("No application module specified.",)),
+    Refusal("two-applications", (HELLO, HELLO), 2, ("application module", "usage:")),
     Refusal("no-integer", ("-w", "abc", HELLO), 2, ("invalid int value: 'abc'",)),
     Refusal("unknown-option", ("--bogus", HELLO), 2, ("unrecognized arguments: --bogus",)),
     # a value cannot be used: 1, one line
@@ -65,7 +65,7 @@ REFUSALS = [
     Refusal("config-negative", (HELLO,), 1, ("workers", "conf.py", "-1"), "workers = -1\n"),
     Refusal("config-no-list", (HELLO,), 1, ("bind", "conf.py"), "bind = 5\n"),
     Refusal("config-not-python", (HELLO,), 1, ("conf.py",), "workers = \n", True),
-    Refusal("config-raises", (HELLO,), 1, ("planned", "conf.py"), "1 / len(())  # planned\n", True),
+    Refusal("config-raises", (HELLO,), 1, ("ZeroDivisionError", "conf.py:1"), "1 / 0\n", True),
     Refusal("config-exits", (HELLO,), 7, (), "raise SystemExit(7)\n"),
     Refusal("config-mistyped-name", (HELLO,), 1, ("workrs", "workers"), "workrs = 3\n"),
     Refusal("config-hook-arity", (HELLO,), 1, ("when_ready",), "def when_ready(): pass\n"),

@@ -209,9 +209,11 @@ class Server:
         """Connect without TLS, to the first listener when no address is given."""
         address = self.address if address is None else address
         if isinstance(address, str):
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(DEADLINE)
-            sock.connect(address)
+            with contextlib.ExitStack() as stack:
+                sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                sock.settimeout(DEADLINE)
+                sock.connect(address)
+                stack.pop_all()
         else:
             sock = socket.create_connection(address, DEADLINE)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -82,7 +82,7 @@ class Logger:
         try:
             access_handler = self._make_handler(cfg, cfg.accesslog) if cfg.accesslog else None
         except BaseException:
-            error_handler.release()
+            error_handler.close_file()
             raise
         self.cfg = cfg
         self.loglevel = self.LOG_LEVELS.get(str(cfg.loglevel).lower(), logging.INFO)
@@ -112,8 +112,8 @@ class Logger:
             logger.addHandler(handler)
         for found in stale:
             logger.removeHandler(found)
-            release = getattr(found, "release", found.close)
-            release()
+            close = getattr(found, "close_file", found.close)
+            close()
 
     def _compile(self, text: str) -> accesslog.Format | None:
         # A subclass that makes its own atoms, or its own mapping of them, is asked for each

@@ -68,7 +68,7 @@ class FileHandler(logging.Handler):
     def close(self) -> None:
         """Keep the file: ``logging.config``, which Django runs, closes every handler there is."""
 
-    def release(self) -> None:
+    def close_file(self) -> None:
         """Close the file, when this handler has left its logger."""
         if self.fd >= 0:
             fds.close_quietly(self.fd)
@@ -85,7 +85,7 @@ class StreamHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
-    def release(self) -> None:
+    def close_file(self) -> None:
         """Leave the stream open: it is not this handler's."""
         super().close()
 

@@ -17,6 +17,6 @@ def test_a_logging_configuration_of_the_application_leaves_our_files_open(tmp_pa
         assert handler.reopen() is None
         handler.write_line("after it")
     finally:
-        handler.release()
+        handler.close_file()
     assert (tmp_path / "error.log.1").read_text() == "before the rotation\n"
     assert path.read_text() == "after it\n"

@@ -221,7 +221,7 @@ class Crew:
             if child.generation < number and not child.was_told_to_go:
                 self.retire(child)
 
-    def withdraw(self, number: int, cause: str) -> None:
+    def withdraw(self, number: int) -> None:
         """Retire the workers of a generation that is not to be."""
         for child in self.children:
             if child.generation == number and not child.was_told_to_go:

@@ -75,7 +75,7 @@ class Server(Protocol):
     def adopt(self, cfg: Any, log: Any) -> None: ...
     def next_generation(self) -> int: ...
     def spawn_generation(self) -> None: ...
-    def withdraw(self, generation: int, cause: str) -> None: ...
+    def withdraw(self, generation: int) -> None: ...
     def retire_before(self, generation: int) -> None: ...
 
 
@@ -91,6 +91,7 @@ class Turnover:
         self._old_generation = server.generation
         self._old_listeners = server.LISTENERS
         self._log_changed = False
+        self._is_restored = False
         self._bound: list[sock.BaseSocket] = []
         self._gone: list[sock.BaseSocket] = []
 
@@ -150,10 +151,9 @@ class Turnover:
 
     def fail(self, error: ReloadError) -> None:
         """Withdraw the new generation; the old one has not noticed."""
-        failed = self.server.generation
         self._restore()
-        if failed != self._old_generation:
-            self.server.withdraw(failed, error.error)
+        if self.trial is not None:
+            self.server.withdraw(self.trial.generation)
         self.server.log.error(
             "Reload failed, generation %d goes on: %s", self._old_generation, error.error
         )
@@ -166,6 +166,9 @@ class Turnover:
         self._tell(ReloadError("the server is stopping"))
 
     def _restore(self) -> None:
+        if self._is_restored:
+            return
+        self._is_restored = True
         server = self.server
         server.app.restore(self._old_cfg)
         if self._log_changed:

@@ -8,29 +8,30 @@ apart. It runs as root in the foreground, also as PID 1 of a container, and serv
     HUP             read the site files again: start new sites, stop removed ones
     USR1            let all sites reopen their logs
 
-``minder`` decides, ``desk`` listens, ``become`` changes the user; the loop here only carries out.
+``minder`` decides, ``desk`` listens, ``orders`` obeys, ``become`` changes the user; the loop here
+only carries out.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import selectors
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gunicorn.errors import ConfigError, ExitStatus
 from gunicorn.sites import account as accounts
 from gunicorn.sites import become, execute, fleet, prepare
 from gunicorn.sites.account import Account
 from gunicorn.sites.context import Context, Status
-from gunicorn.sites.desk import Caller, Desk
+from gunicorn.sites.desk import Desk
 from gunicorn.sites.execute import Command
 from gunicorn.sites.fleet import Broken
 from gunicorn.sites.minder import Action, Minder, State
+from gunicorn.sites.orders import Orders
 from gunicorn.sites.outlet import Outlet
 from gunicorn.sites.site import Site, SiteError
 from gunicorn.sites.talk import plain
@@ -45,28 +46,12 @@ _SIGNALS = (
     signal.SIGCHLD,
 )
 
-#: what "sync" starts again
-_TO_START = (State.REFUSED, State.WAITING)
-
 #: seconds on top of the site's own patience, as in the units
 _SLACK = 15.0
 
 
 #: seconds that killed orphans are given to be gone
 _LAST_SECONDS = 3.0
-
-
-@dataclass
-class _Waiter:
-    """A caller who is answered when the sites it named have settled."""
-
-    caller: Caller
-    #: site -> whether it is to run in the end
-    goals: dict[str, bool]
-    messages: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    #: whether the answer names the sites that came up
-    tells_started: bool = False
 
 
 class Supervisor:
@@ -78,9 +63,9 @@ class Supervisor:
         #: the sites asked for by name; empty: all that start by themselves
         self.only = names
         self.minders: dict[str, Minder] = {}
-        self.waiters: list[_Waiter] = []
         self.is_ending = False
         self.desk: Desk
+        self.orders: Orders
         self.signals = SignalPipe()
 
     def run(self) -> int:
@@ -94,9 +79,10 @@ class Supervisor:
             os.environ.pop(name, None)
         self.signals.install(_SIGNALS)
         self.desk = Desk(self.paths.supervisor, self.paths.notify)
-        self.desk.selector.register(self.signals, 1, self.signals)
+        self.desk.selector.register(self.signals, selectors.EVENT_READ, self.signals)
+        self.orders = Orders(self.context, self.only, self.desk, self.minders, self._do, self._end)
         try:
-            self._sync()
+            self.orders.sync()
             while not self._is_done():
                 self._turn()
             self._bury_orphans()
@@ -126,12 +112,12 @@ class Supervisor:
         # always, and after the messages: a master that became ready and died did become ready
         self._reap()
         for caller, order in orders:
-            self._obey(caller, order)
+            self.orders.obey(caller, order)
         now = time.monotonic()
         for minder in list(self.minders.values()):
             if minder.deadline is not None and minder.deadline <= now:
                 self._do(minder, minder.expired(now))
-        self._answer_waiters()
+        self.orders.answer_settled()
 
     def _is_done(self) -> bool:
         if self.is_ending:
@@ -147,7 +133,7 @@ class Supervisor:
         if signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             self._end()
         elif signum == signal.SIGHUP:
-            self._sync()
+            self.orders.sync()
         elif signum == signal.SIGUSR1:
             for minder in self.minders.values():
                 self._signal(minder, signal.SIGUSR1)
@@ -269,107 +255,6 @@ class Supervisor:
             inherited["TZ"] = os.environ["TZ"]
         return entry, account, execute.command_of(entry, account, inherited)
 
-    # -- orders ------------------------------------------------------------------------------------
-
-    def _obey(self, caller: Caller, order: dict[str, Any]) -> None:
-        verb = order.get("command")
-        names = order.get("sites") or []
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            self.desk.answer(caller, {"ok": False, "problems": ["sites: a list of names"]})
-        elif verb == "status":
-            self.desk.answer(caller, {"ok": True, "pid": os.getpid(), "sites": self._describe()})
-        elif verb == "sync":
-            messages, goals = self._sync()
-            waiter = _Waiter(caller, goals, messages, self._problems(), tells_started=True)
-            self.waiters.append(waiter)
-        elif verb == "stop" and not names:
-            self.waiters.append(_Waiter(caller, dict.fromkeys(self.minders, False)))
-            self._end()
-        elif verb in ("start", "stop", "restart"):
-            self._move(caller, verb, names or list(self.minders))
-        else:
-            self.desk.answer(caller, {"ok": False, "problems": [f"unknown command {verb!r}"]})
-
-    def _move(self, caller: Caller, verb: str, names: list[str]) -> None:
-        now = time.monotonic()
-        for name in names:
-            minder = self.minders.get(name)
-            if verb == "stop":
-                if minder is not None:
-                    self._do(minder, minder.stop(now))
-                continue
-            minder = self.minders.setdefault(name, Minder(name))
-            self._do(minder, minder.start() if verb == "start" else minder.restart(now))
-        self.waiters.append(_Waiter(caller, dict.fromkeys(names, verb != "stop")))
-
-    def _answer_waiters(self) -> None:
-        for waiter in list(self.waiters):
-            minders = [self.minders[name] for name in waiter.goals if name in self.minders]
-            if not all(one.is_settled for one in minders):
-                continue
-            self.waiters.remove(waiter)
-            wrong = [one for one in minders if (one.state is State.UP) != waiter.goals[one.name]]
-            for one in wrong:
-                # the words of a wrong site file have been said already
-                if _trouble(one) not in waiter.problems:
-                    waiter.problems.append(f"site {one.name}: {_trouble(one)}")
-            if waiter.tells_started:
-                up = [
-                    one.name for one in minders if one.state is State.UP and waiter.goals[one.name]
-                ]
-                waiter.messages += [f"site {name}: started" for name in up]
-            self.desk.answer(
-                waiter.caller,
-                {
-                    "ok": not waiter.problems,
-                    "messages": waiter.messages,
-                    "problems": waiter.problems,
-                },
-            )
-
-    def _describe(self) -> dict[str, dict[str, Any]]:
-        return {
-            name: {
-                "active": one.state.value,
-                "sub": "auto-restart" if one.state is State.WAITING else "",
-                "result": "exit-code",
-                "pid": one.pid,
-                "exit_status": one.exit_status,
-                "restarts": one.restarts,
-                "text": one.text,
-            }
-            for name, one in self.minders.items()
-        }
-
-    def _sync(self) -> tuple[list[str], dict[str, bool]]:
-        """Start new and failed sites, stop removed and disabled ones; gives words and goals."""
-        now = time.monotonic()
-        found = fleet.read_fleet(self.paths, self.context.rules)
-        messages: list[str] = []
-        goals: dict[str, bool] = {}
-        for name, minder in list(self.minders.items()):
-            gone = name not in found
-            if gone or found[name].start == "disabled":
-                reason = "its site file is gone" if gone else "it is disabled"
-                if minder.state is not State.DOWN:
-                    messages.append(f"site {name}: stopped, {reason}")
-                    goals[name] = False
-                self._do(minder, minder.stop(now))
-                if gone and minder.pid is None:
-                    del self.minders[name]
-        wanted = self.only or [name for name, entry in found.items() if entry.start == "auto"]
-        for name in wanted:
-            # one that was stopped by hand stays stopped
-            if name not in self.minders or self.minders[name].state in _TO_START:
-                minder = self.minders.setdefault(name, Minder(name))
-                self._do(minder, minder.start())
-                goals[name] = True
-        return messages, goals
-
-    def _problems(self) -> list[str]:
-        found = fleet.read_fleet(self.paths, self.context.rules).values()
-        return [line for one in found if isinstance(one, Broken) for line in one.problems]
-
     def _take_lock(self) -> int:
         """Make sure that we are the only supervisor; held until the process ends."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -393,13 +278,6 @@ def _set_timeouts(minder: Minder, site: Site) -> None:
 def _children() -> list[int]:
     words = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return [int(word) for word in words]
-
-
-def _trouble(minder: Minder) -> str:
-    if minder.text:
-        return minder.text
-    how = "ended by signal" if minder.exit_status < 0 else "ended with status"
-    return f"{minder.state.value}, {how} {abs(minder.exit_status)}; see its error log"
 
 
 def _kill_group(pid: int) -> None:

@@ -13,6 +13,10 @@ The seam to the workers, in the order of one request (signatures in the modules)
     wsgi.Response(request, sink, cfg).run(application, environ); .should_close(); .shortfall
     errors.ProtocolError: .status, .reason, .message -> response.error_page(...)
 
+A sink is described in ``wsgi``; ``environ["wsgi.early_hints"] = response.early_hints`` is the
+caller's to add. A Connection between requests, or gathering a body, may be pickled and carried on
+in another process, which gives it its own base environ. After any ProtocolError it is over.
+
 ``Request`` and ``RequestParser`` are the documented public names, loaded when first asked for.
 This package uses no socket and no ``os``, and knows nothing of workers or settings files.
 """

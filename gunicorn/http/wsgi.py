@@ -145,7 +145,7 @@ class Response:
         # Nothing of an earlier call survives (PEP 3333: "replace").
         self.status = status
         self.status_code = code
-        self.headers = fields.kept
+        self.headers = fields.kept[:]  # hooks may change theirs
         self.response_length = fields.length
         self.upgrade = fields.upgrade
         self._has_body = response.has_body(self.req.method, code)

@@ -1,8 +1,8 @@
 """What root orders the supervisor to do, and when an order is answered.
 
 ``{"command": "start" | "stop" | "restart" | "sync" | "status", "sites": [...]}``; answered with
-``ok``, ``messages`` and ``problems``, a line each, when every site it concerns has settled: that is,
-when it serves, is gone, or has failed. ``stop`` without sites ends the supervisor.
+``ok``, ``messages`` and ``problems``, a line each, when every site it concerns has settled: when it
+serves, is gone, or has failed. ``stop`` without sites ends the supervisor.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ Knows nothing about systemd and starts nothing. Who may write the file is ``trus
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,6 +138,9 @@ def _read(path: Path, rules: trust.Rules) -> bytes | None:
         return None
     except trust.UntrustedError as error:
         raise SiteError([str(error)]) from None
+    except PermissionError:
+        hint = "it is to be root's, with the site's group and mode 0640, or with mode 0644"
+        raise SiteError([f"{path}: cannot be read by uid {os.geteuid()}: {hint}"]) from None
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
         raise SiteError([f"{path}: cannot be read: {reason}"]) from None

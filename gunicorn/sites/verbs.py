@@ -267,20 +267,26 @@ def sync(context: Context, options: argparse.Namespace) -> int:
 def reopen_logs(context: Context, options: argparse.Namespace) -> int:
     """Let every running site reopen its logs, and wait until each worker has.
 
-    logrotate calls it after renaming the files. A site that is not running has nothing to reopen;
-    one that runs and does not confirm is a failure, so that logrotate does not compress a file
-    that is still written to.
+    logrotate calls it after renaming the files. A site that is not running has nothing to reopen,
+    whatever lies where its control socket would be; one that runs and does not confirm is a
+    failure, so that logrotate does not compress a file that is still written to.
     """
     asked = survey.questions(context, survey.sites_with_directory(context), {"command": "reopen"})
-    verdict = Status.DONE
+    silent: dict[str, str] = {}
     for name, answer in sorted(talk.ask_all(asked, _REOPEN_PATIENCE).items()):
         if isinstance(answer, NotRunningError):
             continue
         if isinstance(answer, TalkError):
-            context.say(f"site {name} {answer}; its logs were not reopened")
-            verdict = Status.FAILED
+            silent[name] = str(answer)
         elif answer.get("ok") is not True:
-            context.say(f"site {name}: logs not reopened: {answer.get('error') or 'no reason'}")
+            silent[name] = f"refused: {answer.get('error') or 'no reason'}"
+    if not silent:
+        return Status.DONE
+    verdict = Status.DONE
+    units = survey.look_at_units(context, {}, set(silent))
+    for name, reason in silent.items():
+        if name in units and units[name].pid:
+            context.say(f"site {name} {reason}; its logs were not reopened")
             verdict = Status.FAILED
     return verdict
 

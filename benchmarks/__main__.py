@@ -14,6 +14,9 @@ from benchmarks import measure, table
 from benchmarks.peers import PEERS, Peer, build_baseline, default_home
 from benchmarks.scenarios import SCENARIOS
 
+#: A load average before the run above which its figures are coloured by others.
+_BUSY = 0.5
+
 
 def read_machine() -> str:
     """Return the processor and kernel in a few words."""
@@ -86,6 +89,9 @@ def main() -> int:
     for name in (name for name, version in versions.items() if version is None):
         tell(f"{name} is not installed, left out")
     installed = {name: version for name, version in versions.items() if version is not None}
+    load = os.getloadavg()[0]
+    if load > _BUSY:
+        tell(f"the machine is busy (load {load:.1f}): not the figures to publish")
     if len(os.sched_getaffinity(0)) < 2:
         tell("one core only: server and load generator share it, so do not trust the rates")
     facts = table.Facts(
@@ -94,6 +100,7 @@ def main() -> int:
         python=platform.python_version(),
         rounds=arguments.rounds,
         seconds=arguments.seconds,
+        load=load,
         versions=installed,
         notes={peer.name: peer.note for peer in peers if peer.name in installed},
     )

@@ -39,6 +39,7 @@ class Facts:
     python: str
     rounds: int
     seconds: int
+    load: float
     versions: Mapping[str, str]
     notes: Mapping[str, str]
 
@@ -46,7 +47,7 @@ class Facts:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         notes = "; ".join(f"{name}: {note}" for name, note in self.notes.items() if note)
         return [
-            f"{self.date}, {self.machine}, Python {self.python}",
+            f"{self.date}, {self.machine}, Python {self.python}, load before: {self.load:.1f}",
             f"medians of {self.rounds} rounds of {self.seconds} s; server and load generator on "
             "one core each, one worker",
             versions,

@@ -14,6 +14,7 @@ FACTS = table.Facts(
     python="3.11.2",
     rounds=3,
     seconds=2,
+    load=0.25,
     versions={"ours": "2026.11.0", "granian": "2.8.7"},
     notes={"ours": "", "granian": "in Rust"},
 )
@@ -85,7 +86,7 @@ def test_rst_has_as_many_cells_in_every_row() -> None:
     starts = [number for number, line in enumerate(lines) if line.startswith("   * -")]
     assert len(starts) == 3
     assert {len(row.cells()) for row in rows} == {starts[1] - starts[0]}
-    assert lines[0] == "| 2026-11-22, a machine, Python 3.11.2"
+    assert lines[0] == "| 2026-11-22, a machine, Python 3.11.2, load before: 0.2"
 
 
 def test_json_holds_the_single_samples_too() -> None:

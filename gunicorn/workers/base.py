@@ -159,7 +159,8 @@ class Worker:
         """TERM: finish what has begun, then leave."""
         self.alive = False
         # A client that is told so sends its next request elsewhere, instead of into a closed door.
-        if self.answering is not None:
+        # One that was promised another request keeps its connection.
+        if self.answering is not None and not self.answering.headers_sent:
             self.answering.force_close()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:

@@ -55,6 +55,17 @@ class Spool:
         self.file: IO[bytes] | None = None
         self.size = 0
 
+    @classmethod
+    def resumed(
+        cls, directory: str | None, memory: bytes, file: IO[bytes] | None, size: int
+    ) -> Spool:
+        """Go on with what another process has gathered, in memory or in a file."""
+        spool = cls(directory)
+        spool._memory.write(memory)
+        spool.file = file
+        spool.size = size
+        return spool
+
     def write(self, data: bytes) -> None:
         """Add ``data``. Raises OSError when the disk does not take it."""
         self.size += len(data)

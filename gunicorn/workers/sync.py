@@ -16,23 +16,21 @@ from __future__ import annotations
 
 import os
 import select
-import ssl
+import threading
 import time
 from collections import deque
-from typing import Any
+from typing import Any, ClassVar
 
-from gunicorn import tls
-from gunicorn.http import connection, environ, errors, response
+from gunicorn.http import connection, errors, response
 from gunicorn.http.body import Body
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
-from gunicorn.http.proxy import Peer
-from gunicorn.http.wsgi import FileWrapper
-from gunicorn.workers import base
+from gunicorn.workers import base, handover
+from gunicorn.workers.admission import Admission
 from gunicorn.workers.channel import Channel, Outcome, State, TLSChannel
 from gunicorn.workers.dispatch import Dispatcher
 from gunicorn.workers.reactor import READ, WRITE, Reactor
-from gunicorn.workers.spool import Held, Spool
+from gunicorn.workers.spool import Spool
 
 __all__ = ["SyncWorker"]
 
@@ -57,8 +55,15 @@ class SyncWorker(base.Worker):
     PATIENCE_SECONDS = 30.0
     #: longer bodies are given to the application while they arrive
     STREAM_ABOVE = 64 * 1024 * 1024
-    #: a worker at its cap accepts again when it holds this part of it
-    RESUME_AT = 0.9
+
+    #: what siblings share; None where nobody has called ``prepare``
+    exchange: ClassVar[handover.Exchange | None] = None
+
+    @classmethod
+    def prepare(cls, cfg: Any) -> None:
+        """Called in the master before the first fork: make what all workers share."""
+        if cls.exchange is None:
+            cls.exchange = handover.Exchange()
 
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
@@ -74,21 +79,28 @@ class SyncWorker(base.Worker):
 
     def _set_up(self) -> None:
         cfg = self.cfg
-        self._policy = Policy.from_config(cfg, os.environ.get("SCRIPT_NAME", ""))
-        self._dispatcher = Dispatcher(self, self._policy)
-        self._tls: ssl.SSLContext | None = tls.server_context(cfg) if cfg.is_ssl else None
+        policy = Policy.from_config(cfg, os.environ.get("SCRIPT_NAME", ""))
+        self._dispatcher = Dispatcher(self, policy)
         waker = (self.PIPE[0], self.PIPE[1]) if self.PIPE else (-1, -1)
         self._reactor = Reactor(waker)
-        self._held = Held()
+        self._exchange = exchange = type(self).exchange
+        self._admission = Admission(self, policy, self._reactor, exchange)
+        # Where this worker notes that it is idle; nobody reads it without an exchange.
+        self._idle_at: Any = [0.0] if exchange is None else exchange.idle_at
+        self._place = 0 if exchange is None else exchange.place(self.age)
         #: channels that have something to do without anything to wait for
         self._again: deque[Channel] = deque()
-        self._facts = {
-            listener.fileno(): environ.Listener.from_sockname(listener.getsockname())
-            for listener in self.sockets
-        }
         self._keepalive = float(cfg.keepalive)
-        self._cap = int(cfg.worker_connections)
-        self._is_full = False
+        #: held by this thread except while the application runs; see ``handover``
+        self._gate = threading.Lock()
+        self._gate.acquire()
+        self._watcher: handover.Watcher | None = None
+        #: number of the request the application is at, 0 for none; and the last number
+        self._serving = self._served = 0
+        #: the watcher has left new connections to the siblings
+        self._is_lending = False
+        #: how many descriptors the reactor last reported
+        self._ready = 0
         self._now = time.monotonic()
         self._next_look = self._now
         # The heartbeat must advance while nothing happens; without a timeout nobody looks at it.
@@ -101,20 +113,26 @@ class SyncWorker(base.Worker):
             State.DRAIN: self._drain,
             State.LINGER: self._linger,
         }
-        self._reactor.add_listeners(self.sockets)
+        self._admission.open()
 
     def _tear_down(self) -> None:
+        if self._watcher is not None:
+            self._watcher.is_replaced = True
         for channel in list(self._reactor.items.values()):
             self._close(channel)
-        self._reactor.close()
+        # The watcher may be listening to it for a moment longer: it is closed with the process.
 
     # -- the loop ----------------------------------------------------------------------------------
 
     def _turn(self, wait: bool = True) -> None:
         """Wait, and take everything that is ready one step further."""
         reactor = self._reactor
+        if self.alive:
+            self._idle_at[self._place] = time.monotonic()
         events = reactor.wait(self._interval if wait and not self._again else 0.0)
         self._now = time.monotonic()
+        self._idle_at[self._place] = -self._now if self.alive else 0.0
+        self._ready = len(events)
         self.notify()
         items = reactor.items
         steps = self._steps
@@ -130,7 +148,7 @@ class SyncWorker(base.Worker):
         for fd in others:
             listener = reactor.listeners.get(fd)
             if listener is not None:
-                self._accept(listener)
+                self._open(listener)
             else:
                 reactor.is_waker(fd)
 
@@ -156,101 +174,119 @@ class SyncWorker(base.Worker):
         self._next_look = self._now + 1.0
         for channel in self._reactor.overdue(self._now):
             self._step(self._expire, channel)
+        self._admission.check_room()
         return self.is_parent_alive()
 
     def _leave_gracefully(self) -> None:
         """Finish the requests that have begun, for ``graceful_timeout`` seconds at most."""
-        reactor = self._reactor
-        reactor.remove_listeners()
+        items = self._reactor.items
+        self._admission.shut()
+        self._idle_at[self._place] = 0.0
         deadline = self._now + self.cfg.graceful_timeout
         fresh_until = self._now + self.FRESH_SECONDS
-        self._interval = min(self._interval, self.FRESH_SECONDS)
         wait = False
         while self._now < deadline:
             # What is ready now has begun: it is read before anything idle is closed.
             self._turn(wait)
-            wait = True
-            for channel in list(reactor.items.values()):
-                # Between two requests a client expects its connection to end at any time; before
-                # the first it does not, and its request is on the way.
-                is_fresh = not channel.connection.requests and self._now < fresh_until
-                if channel.state in (State.IDLE, State.SHAKE) and not is_fresh:
-                    self._close(channel)
-            if not reactor.items:
+            for channel in list(items.values()):
+                if channel.state is State.IDLE or channel.state is State.SHAKE:
+                    self._part_with(channel, self._now < fresh_until)
+            if not items and not self._again:
                 return
+            wait = True
+            self._interval = handover.TICK if self._now < fresh_until else 0.5
             self._tend()
-        self.log.warning(
-            "Worker graceful timeout (pid:%s): %d connections closed", self.pid, len(reactor.items)
-        )
+        self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
 
-    # -- accepting ---------------------------------------------------------------------------------
+    def _part_with(self, channel: Channel, has_time: bool) -> None:
+        """Give an idle connection to a sibling, so that its client notices nothing, or close it.
 
-    def _accept(self, listener: Any) -> None:
-        """Take one connection, and at once what it has sent already."""
-        try:
-            sock, addr = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # a sibling was faster, or the peer has left
-        except OSError as exc:
-            # Out of descriptors: the same as being full, until connections are closed.
-            self._pause(f"cannot accept: {exc}")
-            return
-        sock.setblocking(False)
-        peer = Peer.from_address(addr)
-        policy = self._policy
-        if self._tls is not None:
-            sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        variables = environ.base_environ(
-            policy,
-            self._facts[listener.fileno()],
-            peer,
-            sock,
-            multiprocess=self.cfg.workers > 1,
-            file_wrapper=FileWrapper,
-        )
-        talk = connection.Connection(policy, peer, variables)
-        kind = Channel if self._tls is None else TLSChannel
-        channel = kind(sock, listener, addr, talk, self._held, self.cfg.tmp_upload_dir)
-        channel.allows_sendfile = self.cfg.sendfile is not False
-        channel.attend(self.notify, self.PATIENCE_SECONDS)
-        if self._tls is not None:
-            channel.state = State.SHAKE
+        Between two requests a client expects its connection to end at any time; before the first it
+        does not, and its request is on the way.
+        """
+        is_fresh = not channel.connection.requests
+        exchange = self._exchange
+        if exchange is not None and not channel.is_tls and exchange.has_takers(self._now):
+            if self._admission.give(channel):
+                return
+            # The queue is full for the moment: siblings are taking.
+            is_fresh = True
+        if not (is_fresh and has_time):
+            self._close(channel)
+
+    # -- coming in and moving on -------------------------------------------------------------------
+
+    def _open(self, door: Any) -> None:
+        """Take in one connection, and at once what it has sent already."""
+        admission = self._admission
+        if admission.is_exchange(door):
+            channel = admission.take()
+            if channel is not None:
+                self._step(self._carry_on, channel)
+        else:
+            channel = admission.accept(door)
+            if channel is not None:
+                self._step(self._welcome, channel)
+        for idle in admission.check_cap():
+            self._close(idle)
+
+    def _welcome(self, channel: Channel) -> None:
+        if channel.is_tls:
             channel.deadline = self._now + self.SHAKE_SECONDS
-            self._step(self._shake, channel)
+            self._shake(channel)
         else:
             channel.deadline = self._now + self.HEAD_SECONDS
-            self._step(self._read_head, channel)
-        if len(self._reactor.items) >= self._cap:
-            self._make_room()
+            self._read_head(channel)
 
-    def _make_room(self) -> None:
-        """At the cap: close connections that only wait for another request, or stop accepting."""
-        idle = [
-            channel
-            for channel in self._reactor.items.values()
-            if channel.state is State.IDLE and channel.connection.requests
-        ]
-        idle.sort(key=lambda channel: channel.deadline)
-        for channel in idle[: max(1, self._cap // 20)]:
-            self._close(channel)
-        if not idle:
-            self._pause("worker_connections")
+    def _carry_on(self, channel: Channel) -> None:
+        """Go on with a connection where a sibling has left off."""
+        if channel.state is State.BODY:
+            assert channel.request is not None
+            self._take_body(channel, channel.request)
+        else:
+            self._advance(channel)
 
-    def _pause(self, reason: str) -> None:
-        if not self._is_full:
-            self._is_full = True
-            self._reactor.remove_listeners()
-            self.log.warning(
-                "Worker holds %d connections, no longer accepting (%s)",
-                len(self._reactor.items),
-                reason,
-            )
+    def _help_others(self, events: list[tuple[int, int]]) -> bool:
+        """Do for other clients what can be done while the application runs.
 
-    def _resume_accepting(self) -> None:
-        self._is_full = False
-        if self.alive:
-            self._reactor.add_listeners(self.sockets)
-            self.log.info("Worker holds %d connections, accepting again", len(self._reactor.items))
+        In the watcher's thread. Answers are drained; what has something to say goes to an idle
+        sibling, if there is one.
+        """
+        self._now = time.monotonic()
+        if not self._is_lending:
+            # New connections would wake the watcher instead of an idle sibling.
+            self._is_lending = True
+            self._admission.shut()
+        has_idle = self._exchange is not None and self._exchange.has_idle(self._now)
+        did_something = False
+        for fd, _ in events:
+            channel = self._reactor.items.get(fd)
+            if channel is None or channel.state is State.SERVE:
+                continue
+            if channel.state is State.DRAIN or channel.state is State.LINGER:
+                self._step(self._steps[channel.state], channel)
+                did_something = True
+            elif has_idle and channel.state is not State.SHAKE:
+                did_something |= self._admission.give(channel)
+        if has_idle:
+            self._give_waiting()
+        return did_something
+
+    def _give_waiting(self) -> None:
+        """Give away who waits without the reactor knowing: pipelined, or not accepted yet."""
+        for _ in range(len(self._again)):
+            channel = self._again.popleft()
+            if channel.state is not State.CLOSED and not self._admission.give(channel):
+                self._again.append(channel)
+        if not self.alive or self._admission.is_full or self.cfg.is_ssl:
+            return
+        for listener in self.sockets:
+            # This worker's wake-up may have been the only one for them.
+            while (visitor := self._admission.accept(listener)) is not None:
+                visitor.deadline = self._now + self.HEAD_SECONDS
+                if not self._admission.give(visitor):
+                    self._reactor.watch(visitor, READ)
+                    return
 
     # -- the steps of a channel --------------------------------------------------------------------
 
@@ -356,13 +392,36 @@ class SyncWorker(base.Worker):
         channel.request = request
         channel.state = State.SERVE
         channel.outcome = Outcome.BREAK
+        others = len(self._reactor.items) - (1 if channel.mask else 0)
+        if others or self._ready > 1 or self._again:
+            self._have_watched()
         slot = self.tmp
         slot.begin_request()
+        self._serving = self._served = self._served + 1
+        self._gate.release()
         try:
             self.handle(channel.listener, channel, channel.addr)
         finally:
+            self._serving = 0
+            self._gate.acquire()
             slot.end_request()
+        if self._is_lending:
+            self._is_lending = False
+            self._now = time.monotonic()
+            if self.alive:
+                self._admission.open()
         self._settle(channel)
+
+    def _have_watched(self) -> None:
+        """See to it that others are helped if this request takes long."""
+        watcher = self._watcher
+        if watcher is None or not watcher.is_wanted:
+            if watcher is not None:
+                watcher.is_replaced = True
+            self._watcher = handover.Watcher(
+                self._gate, lambda: self._serving, self._reactor.wait, self._help_others
+            )
+            self._watcher.start()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve the request that was gathered from ``client``; a seam for subclasses.
@@ -455,6 +514,11 @@ class SyncWorker(base.Worker):
 
     def _expire(self, channel: Channel) -> None:
         """A deadline has passed: answer if somebody may be listening, and end the connection."""
+        if State.IDLE <= channel.state <= State.BODY:
+            # While the worker was busy, what the peer sent in time lay unread.
+            self._steps[channel.state](channel)
+            if channel.deadline > self._now:
+                return
         if channel.state is State.HEAD or channel.state is State.BODY:
             self.log.debug("Closing connection. %s was too slow", channel.addr)
             channel.drop_body()
@@ -468,13 +532,10 @@ class SyncWorker(base.Worker):
             self._close(channel)
 
     def _close(self, channel: Channel) -> None:
-        if channel.state is State.CLOSED:
-            return
-        reactor = self._reactor
-        reactor.forget(channel)
-        channel.close()
-        if self._is_full and len(reactor.items) <= self._cap * self.RESUME_AT:
-            self._resume_accepting()
+        if channel.state is not State.CLOSED:
+            self._reactor.forget(channel)
+            channel.close()
+            self._admission.check_room()
 
 
 class _Continuing:

@@ -164,6 +164,10 @@ class Running:
             text, left = self.log_text(), list(self.uploads.iterdir())
             self._directory.cleanup()
         if kind is None:
+            failed = [
+                status for status in self.statuses.values() if os.waitstatus_to_exitcode(status)
+            ]
+            assert self.expect_errors or not failed, f"exit statuses {failed}"
             assert not left, "temporary files are left"
             assert self.expect_errors or "[ERROR]" not in text, text
 

@@ -1,0 +1,195 @@
+"""Who comes in: new connections as channels, connections of busy siblings, and the cap on both.
+
+A worker at its cap first closes connections that only wait for another request, then stops
+accepting until a tenth of them have gone; both changes are logged once. Rules: nothing here reads a
+client or decides when it is served; what is full here is taken by a sibling.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from gunicorn import tls
+from gunicorn.http import connection, environ
+from gunicorn.http.limits import Policy
+from gunicorn.http.proxy import Peer
+from gunicorn.http.wsgi import FileWrapper
+from gunicorn.workers import handover
+from gunicorn.workers.channel import Channel, State, TLSChannel
+from gunicorn.workers.reactor import Reactor
+from gunicorn.workers.spool import Held, Spool
+
+__all__ = ["Admission"]
+
+#: a worker that is full accepts again when it holds this part of its cap
+_RESUME_AT = 0.9
+#: the part of the cap that is closed at once to make room, if so many are idle
+_ROOM = 0.05
+
+
+class Admission:
+    """The doors of one worker: its listeners, and the exchange with its siblings."""
+
+    def __init__(
+        self, worker: Any, policy: Policy, reactor: Reactor, exchange: handover.Exchange | None
+    ) -> None:
+        cfg = worker.cfg
+        self._worker = worker
+        self._cfg = cfg
+        self._log = worker.log
+        self._policy = policy
+        self._reactor = reactor
+        self._exchange = exchange
+        self._context = tls.server_context(cfg) if cfg.is_ssl else None
+        self._held = Held()
+        self._cap = int(cfg.worker_connections)
+        self._is_multiprocess = cfg.workers > 1
+        self._facts = [
+            (environ.Listener.from_sockname(listener.getsockname()), listener)
+            for listener in worker.sockets
+        ]
+        self._doors = list(worker.sockets)
+        # Under TLS there is nothing to take over.
+        if exchange is not None and self._context is None:
+            self._doors.append(exchange)
+        self.is_full = False
+
+    # -- doors -------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Report who knocks, unless the worker is full."""
+        if not self.is_full:
+            self._reactor.add_listeners(self._doors)
+
+    def shut(self) -> None:
+        """Leave whoever knocks to the siblings."""
+        self._reactor.remove_listeners()
+
+    def accept(self, listener: Any) -> Channel | None:
+        """Take one connection; None when a sibling was faster or there is no room."""
+        try:
+            sock, addr = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return None
+        except OSError as exc:
+            # Out of descriptors: the same as being full.
+            self._fill_up(f"cannot accept: {exc}")
+            return None
+        sock.setblocking(False)
+        facts = next(facts for facts, known in self._facts if known is listener)
+        talk = connection.Connection(self._policy, Peer.from_address(addr))
+        return self._make(sock, listener, facts, addr, talk)
+
+    def _make(
+        self, sock: Any, listener: Any, facts: Any, addr: Any, talk: connection.Connection
+    ) -> Channel:
+        kind = Channel
+        if self._context is not None:
+            sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            kind = TLSChannel
+        talk.base_environ = environ.base_environ(
+            self._policy,
+            facts,
+            talk.peer,
+            sock,
+            multiprocess=self._is_multiprocess,
+            file_wrapper=FileWrapper,
+        )
+        channel = kind(sock, listener, addr, talk, self._held, self._cfg.tmp_upload_dir)
+        channel.allows_sendfile = self._cfg.sendfile is not False
+        channel.attend(self._worker.notify, self._worker.PATIENCE_SECONDS)
+        if self._context is not None:
+            channel.state = State.SHAKE
+        return channel
+
+    # -- siblings ----------------------------------------------------------------------------------
+
+    def is_exchange(self, door: Any) -> bool:
+        """Whether what knocks is a sibling's connection."""
+        return door is self._exchange
+
+    def give(self, channel: Channel) -> bool:
+        """Give ``channel`` to whichever sibling is idle; False when it stays here."""
+        exchange = self._exchange
+        if exchange is None or channel.is_tls or channel.outbox is not None:
+            return False
+        facts = next(facts for facts, known in self._facts if known is channel.listener)
+        try:
+            message, fds = handover.pack(channel, facts)
+        except Exception as exc:
+            self._log.debug("A connection cannot move: %s", exc)
+            return False
+        if not exchange.give(message, fds):
+            return False
+        self._reactor.forget(channel)
+        channel.close()
+        return True
+
+    def take(self) -> Channel | None:
+        """Take over a sibling's connection, in the state in which it was given."""
+        assert self._exchange is not None
+        taken = self._exchange.take()
+        if taken is None:
+            return None
+        message, fds = taken
+        try:
+            given = handover.unpack(message, self._policy)
+            facts, addr, state, deadline, began, gathered, size, request, talk = given
+            sock = socket.socket(fileno=fds[0])
+        except Exception:
+            self._log.exception("Cannot take over a connection")
+            for fd in fds:
+                os.close(fd)
+            return None
+        sock.setblocking(False)
+        talk.attach(self._policy)
+        # A reload may have taken the listener away; its connections live on.
+        listener = next((one for known, one in self._facts if known == facts), self._doors[0])
+        channel = self._make(sock, listener, facts, addr, talk)
+        channel.state = State(state)
+        channel.deadline = deadline
+        channel.began = began
+        channel.request = request
+        if gathered is not None or len(fds) > 1:
+            file = os.fdopen(fds[1], "r+b", buffering=0) if len(fds) > 1 else None
+            channel.spool = Spool.resumed(self._cfg.tmp_upload_dir, gathered or b"", file, size)
+        return channel
+
+    # -- the cap -----------------------------------------------------------------------------------
+
+    def check_cap(self) -> list[Channel]:
+        """At the cap, return the idle channels to close, or stop accepting if there are none."""
+        items = self._reactor.items
+        if len(items) < self._cap:
+            return []
+        idle = [
+            channel
+            for channel in items.values()
+            if channel.state is State.IDLE and channel.connection.requests
+        ]
+        if not idle:
+            self._fill_up("worker_connections")
+        idle.sort(key=_deadline)
+        return idle[: max(1, int(self._cap * _ROOM))]
+
+    def _fill_up(self, reason: str) -> None:
+        if not self.is_full:
+            self.is_full = True
+            self.shut()
+            held = len(self._reactor.items)
+            self._log.warning("Worker holds %d connections, accepts no more (%s)", held, reason)
+
+    def check_room(self) -> None:
+        """Accept again when enough connections have gone."""
+        if self.is_full and len(self._reactor.items) <= self._cap * _RESUME_AT:
+            self.is_full = False
+            held = len(self._reactor.items)
+            self._log.info("Worker holds %d connections, accepts again", held)
+            if self._worker.alive:
+                self.open()
+
+
+def _deadline(channel: Channel) -> float:
+    return channel.deadline

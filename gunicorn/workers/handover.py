@@ -1,0 +1,234 @@
+"""Parked connections move from a busy worker to an idle one.
+
+While an application runs, its worker's other connections wait although a sibling may have nothing
+to do. A thread of the busy worker passes those that have something to say, with all that was read
+of them, to whichever sibling takes them first; new connections are left to the siblings as well.
+
+    Exchange   what all workers of a server share, made before the first fork: a pair of datagram
+               sockets, and a page in which each worker notes when it was last idle
+    Watcher    the thread; it exists only while a worker is busy and something is parked
+
+Facts. A descriptor sent over a Unix socket is a duplicate: both ends see the same connection, so
+the sender closes its own. A datagram arrives whole or not at all, and is taken by one reader. The
+monotonic clock is the machine's, so deadlines move along. CPython switches threads between
+bytecodes and at system calls: an extension that keeps the lock of the interpreter for seconds keeps
+the watcher from running too, and its connections wait.
+
+Who may touch what: the worker's gate (a lock) is held by the main thread except while an
+application runs. The watcher touches channels and reactor only while it holds the gate, so a
+request that ends waits for one hand-over at most. TLS connections cannot move: their keys live in
+this process.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+import pickle
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+from gunicorn.workers.channel import Channel
+
+__all__ = ["TICK", "Exchange", "Watcher", "pack", "unpack"]
+
+#: a request that runs longer than this has its worker's connections moved, seconds
+TICK = 0.01
+#: how long the watcher listens for events at a time, during which the request may have ended
+_LISTEN = 0.05
+#: a worker that noted itself idle longer ago than this has died: idle ones note it every second
+_FRESH = 2.5
+#: received descriptors are for this process only, like all others
+_CLOEXEC = socket.MSG_CMSG_CLOEXEC
+#: ticks without a request after which the watcher ends
+_QUIET = 100
+#: the largest datagram we try
+_MESSAGE_MAX = 192 * 1024
+
+
+class Exchange:
+    """Shared by the workers of one server."""
+
+    def __init__(self) -> None:
+        self.taker, self.giver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.taker.setblocking(False)
+        self.giver.setblocking(False)
+        # The other end of a socketpair names who may queue how much.
+        self.giver.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
+        self._page = mmap.mmap(-1, mmap.PAGESIZE)
+        #: for each worker since when it is idle, or minus since when it is busy; 0.0 when it takes
+        #: nothing any more. Places are given by age, modulo.
+        self.idle_at = memoryview(self._page).cast("d")
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when a connection waits to be taken."""
+        return self.taker.fileno()
+
+    def place(self, age: int) -> int:
+        """Return the place in ``idle_at`` of the worker of this age."""
+        return age % len(self.idle_at)
+
+    def has_idle(self, now: float) -> bool:
+        """Whether some worker waits for work."""
+        return max(self.idle_at) > now - _FRESH
+
+    def has_takers(self, now: float) -> bool:
+        """Whether some worker is idle or was a moment ago, so that it will be soon."""
+        return any(abs(since) > now - _FRESH for since in self.idle_at)
+
+    def give(self, message: bytes, fds: list[int]) -> bool:
+        """Offer a connection; False when the queue is full or the message too long."""
+        if len(message) > _MESSAGE_MAX:
+            return False
+        try:
+            socket.send_fds(self.giver, [message], fds)
+        except OSError:
+            return False
+        return True
+
+    def take(self) -> tuple[bytes, list[int]] | None:
+        """Take a connection that was offered; None when a sibling was faster."""
+        try:
+            message, fds, _, _ = socket.recv_fds(self.taker, _MESSAGE_MAX, 2, _CLOEXEC)
+        except BlockingIOError:
+            return None
+        return message, fds
+
+    def close(self) -> None:
+        """For tests; in a server the exchange lives as long as the process."""
+        self.taker.close()
+        self.giver.close()
+        self.idle_at.release()
+        self._page.close()
+
+
+class _Pickler(pickle.Pickler):
+    """Writes a conversation without what every worker has itself."""
+
+    def __init__(self, file: IO[bytes], own: dict[int, str]) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._own = own
+
+    def persistent_id(self, obj: Any) -> str | None:
+        return self._own.get(id(obj))
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads a conversation. Only what siblings, processes of the same program and user, wrote."""
+
+    def __init__(self, file: IO[bytes], own: dict[str, Any]) -> None:
+        super().__init__(file)
+        self._own = own
+
+    def persistent_load(self, pid: str) -> Any:
+        return self._own[pid]
+
+
+def pack(channel: Channel, facts: Any) -> tuple[bytes, list[int]]:
+    """Return the message and the descriptors by which a sibling carries on with ``channel``.
+
+    ``facts`` are those of its listener. The conversation is between requests or gathering one.
+    """
+    talk = channel.connection
+    own = {id(talk.policy): "policy", id(talk.policy.cfg): "cfg"}
+    base = talk.detach()
+    spool = channel.spool
+    fds = [channel.fd]
+    gathered: bytes | None = None
+    if spool is not None:
+        file = spool.reader()
+        if spool.file is None:
+            gathered = file.read()
+        else:
+            fds.append(file.fileno())
+        # The next piece is appended, by us if nobody takes the channel.
+        file.seek(0, io.SEEK_END)
+    out = io.BytesIO()
+    try:
+        _Pickler(out, own).dump(
+            (
+                facts,
+                channel.addr,
+                int(channel.state),
+                channel.deadline,
+                channel.began,
+                gathered,
+                spool.size if spool is not None else 0,
+                channel.request,
+                talk,
+            )
+        )
+    finally:
+        talk.base_environ = base
+    return out.getvalue(), fds
+
+
+def unpack(message: bytes, policy: Any) -> tuple[Any, ...]:
+    """Return what :func:`pack` was given, with this worker's policy in it."""
+    parts = _Unpickler(io.BytesIO(message), {"policy": policy, "cfg": policy.cfg}).load()
+    assert isinstance(parts, tuple)
+    return parts
+
+
+class Watcher(threading.Thread):
+    """Looks every TICK whether the worker is still at the same request, and helps its others.
+
+    ``request_number()`` is the number of the request the application is at, 0 for none.
+    ``help(events)`` is called with the gate held and says whether it could do something.
+    """
+
+    def __init__(
+        self,
+        gate: threading.Lock,
+        request_number: Callable[[], int],
+        wait: Callable[[float], list[tuple[int, int]]],
+        help_others: Callable[[list[tuple[int, int]]], bool],
+    ) -> None:
+        super().__init__(name="gunicorn-watcher", daemon=True)
+        self._gate = gate
+        self._request_number = request_number
+        self._wait = wait
+        self._help = help_others
+        #: false when the watcher means to end
+        self.is_wanted = True
+        #: set by the main thread, which has started another one
+        self.is_replaced = False
+
+    def run(self) -> None:
+        seen = quiet = 0
+        while self.is_wanted and not self.is_replaced:
+            time.sleep(TICK)
+            number = self._request_number()
+            if not number:
+                quiet += 1
+                if quiet >= _QUIET:
+                    self.is_wanted = False
+                    # Between our look and this line a request may have begun, relying on us; or
+                    # after it, and then the main thread has seen that we end.
+                    if self._request_number():
+                        self.is_wanted = True
+                        quiet = 0
+                continue
+            quiet = 0
+            if number == seen:
+                self._help_during(number)
+            seen = number
+
+    def _help_during(self, number: int) -> None:
+        events: list[tuple[int, int]] = []
+        while True:
+            if not self._gate.acquire(blocking=False):
+                return
+            try:
+                if self._request_number() != number:
+                    return
+                did_something = self._help(events)
+            finally:
+                self._gate.release()
+            if events and not did_something:
+                # They stay ready: without a pause we would spin.
+                time.sleep(TICK)
+            events = self._wait(_LISTEN)

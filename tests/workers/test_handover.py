@@ -1,0 +1,183 @@
+"""A busy worker's other connections are served by an idle sibling."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gunicorn.workers.sync import SyncWorker
+from tests.workers.running import Running, read_all, read_response
+
+
+class Sibling(SyncWorker):
+    """A class of its own, so that each test run has an exchange of its own."""
+
+    exchange = None
+
+
+def gate(environ, start_response):
+    """``/hold`` waits for a byte on a FIFO; everything else answers with the worker's pid."""
+    body = str(os.getpid()).encode()
+    if environ["PATH_INFO"] == "/hold":
+        with Path(environ["QUERY_STRING"]).open("rb") as fifo:
+            fifo.read(1)
+    elif environ["REQUEST_METHOD"] == "POST":
+        body += b" " + environ["wsgi.input"].read()[-4:]
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.fixture
+def pair(tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with Running(gate, worker=Sibling, count=2, keepalive=60) as server:
+        server.fifo = fifo
+        yield server
+    Sibling.exchange.close()
+    Sibling.exchange = None
+
+
+def two_of_one_worker(server):
+    """Two kept-alive connections that are parked in the same worker, and its pid."""
+    seen = {}
+    clients = []
+    while True:
+        client = server.connect()
+        clients.append(client)
+        client.sendall(GET)
+        pid = read_response(client)[1]
+        if pid in seen:
+            for other in clients:
+                if other not in (client, seen[pid]):
+                    other.close()
+            return seen[pid], client, pid
+        seen[pid] = client
+
+
+def hold(server, client):
+    """Have a worker busy with ``client``; returns the writing end that lets it go on."""
+    client.sendall(f"GET /hold?{server.fifo} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    return server.fifo.open("wb")
+
+
+def test_kept_alive_connection_moves_to_the_idle_sibling(pair):
+    held, other, busy = two_of_one_worker(pair)
+    with hold(pair, held) as release:
+        for _ in range(3):
+            other.sendall(GET)
+            pid = read_response(other)[1]
+            assert pid != busy
+        release.write(b".")
+    assert read_response(held)[1] == busy
+    other.close()
+    held.close()
+
+
+def test_half_a_head_moves_with_its_connection(pair):
+    held, other, busy = two_of_one_worker(pair)
+    other.sendall(b"GET / HTTP/1.1\r\nHo")
+    with hold(pair, held) as release:
+        other.sendall(b"st: a\r\n\r\n")
+        assert read_response(other)[1] != busy
+        release.write(b".")
+    assert read_response(held)[1] == busy
+    other.close()
+    held.close()
+
+
+@pytest.mark.parametrize("size", [1000, 500_000])
+def test_half_a_body_moves_with_its_connection(pair, size):
+    held, other, busy = two_of_one_worker(pair)
+    other.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+    other.sendall(b"x" * (size // 2))
+    with hold(pair, held) as release:
+        other.sendall(b"x" * (size - size // 2 - 4) + b"tail")
+        pid, tail = read_response(other)[1].split()
+        assert pid != busy
+        assert tail == b"tail"
+        release.write(b".")
+    assert read_response(held)[1] == busy
+    other.close()
+    held.close()
+
+
+def test_chunked_body_moves_with_its_connection(pair):
+    held, other, busy = two_of_one_worker(pair)
+    other.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc")
+    with hold(pair, held) as release:
+        other.sendall(b"de\r\n4\r\ntail\r\n0\r\n\r\n")
+        pid, tail = read_response(other)[1].split()
+        assert (pid != busy, tail) == (True, b"tail")
+        release.write(b".")
+    read_response(held)
+    other.close()
+    held.close()
+
+
+def test_new_connections_are_served_while_one_worker_is_busy(pair):
+    held, other, busy = two_of_one_worker(pair)
+    with hold(pair, held) as release:
+        for _ in range(10):
+            with pair.connect() as client:
+                client.sendall(GET)
+                assert read_response(client)[1] != busy
+        release.write(b".")
+    read_response(held)
+    other.close()
+    held.close()
+
+
+def test_connection_stays_when_nobody_is_idle(tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with Running(gate, worker=Sibling, count=1, keepalive=60) as server:
+        server.fifo = fifo
+        held, other, busy = two_of_one_worker(server)
+        with hold(server, held) as release:
+            other.sendall(GET)
+            release.write(b".")
+        assert read_response(held)[1] == busy
+        assert read_response(other)[1] == busy
+        other.close()
+        held.close()
+    Sibling.exchange.close()
+    Sibling.exchange = None
+
+
+def test_idle_connections_move_when_a_worker_retires(pair):
+    first, second, retired = two_of_one_worker(pair)
+    index = [str(worker.pid).encode() for worker in pair.workers].index(retired)
+    pair.signal(15, index)
+    pair.wait(index)
+    for client in (first, second):
+        client.sendall(GET)
+        assert read_response(client)[1] != retired
+        client.close()
+
+
+def test_worker_that_reached_max_requests_loses_nobody(tmp_path):
+    with Running(gate, worker=Sibling, count=2, keepalive=60, max_requests=50) as server:
+        first, second, pid = two_of_one_worker(server)
+        answered = {pid}
+        for _ in range(60):
+            first.sendall(GET)
+            head, other = read_response(first)
+            answered.add(other)
+            if b"Connection: close" in head:
+                assert read_all(first) == b""
+                break
+        else:
+            pytest.fail("the worker was not replaced")
+        server.wait([str(worker.pid).encode() for worker in server.workers].index(pid))
+        second.sendall(GET)
+        assert read_response(second)[1] != pid
+        first.close()
+        second.close()
+    Sibling.exchange.close()
+    Sibling.exchange = None

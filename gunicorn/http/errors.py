@@ -84,7 +84,9 @@ class InvalidHTTPVersion(ProtocolError):
 
 class InvalidHeader(ProtocolError):
     def __init__(self, header: str, why: str = "") -> None:
-        super().__init__(f"Invalid HTTP Header: {header}" + (f" ({why})" if why else ""))
+        # A bare LF in it must not begin a line of the log, nor an escape sequence reach a terminal.
+        shown = header if header.isprintable() else repr(header)[1:-1]
+        super().__init__(f"Invalid HTTP Header: {shown}" + (f" ({why})" if why else ""))
 
 
 class InvalidHeaderName(ProtocolError):

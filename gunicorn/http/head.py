@@ -21,7 +21,7 @@ from gunicorn.http.requestline import parse_request_line
 
 Buffer = bytes | bytearray
 
-_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(rb"\r\n[ \t]+")
 
 #: Raw field name -> environ key, for names that are tokens without underscore. Clients choose the
 #: names, so the cache is bounded: when full it starts over.

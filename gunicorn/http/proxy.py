@@ -97,7 +97,7 @@ def parse_proxy_line(line: str) -> dict[str, str | int]:
     elif family == "TCP6":
         parse = ipaddress.IPv6Address
     else:
-        raise errors.InvalidProxyLine(line, f"protocol '{family}' not supported")
+        raise errors.InvalidProxyLine(line, f"protocol {family!r} not supported")
     try:
         parse(source)
         parse(destination)

@@ -76,6 +76,27 @@ def test_error_has_the_documented_message(error: errors.ProtocolError, message: 
     assert error.reason == errors.REASONS[error.status]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.InvalidRequestLine("GET /\n\x1b[31m"),
+        errors.InvalidRequestMethod("G\n"),
+        errors.InvalidHTTPVersion("\n"),
+        errors.InvalidHeader("X: a\nforged line of the log\x1b"),
+        errors.InvalidHeaderName("\n"),
+        errors.UnsupportedTransferCoding("\x1b"),
+        errors.ExpectationFailed("\x1b"),
+        errors.InvalidProxyLine("\n"),
+        errors.ScriptNameMismatch("/\n", "/a"),
+        errors.InvalidChunkSize(b"\n"),
+        errors.ChunkMissingTerminator(b"\n\x1b"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_error_text_cannot_forge_a_log_line(error: errors.ProtocolError) -> None:
+    assert str(error).isprintable()
+
+
 def test_errors_of_a_body_are_os_errors_for_applications() -> None:
     for error in (
         errors.NoMoreData(),

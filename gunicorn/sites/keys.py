@@ -196,6 +196,8 @@ LIMIT_KEYS: dict[str, Key] = {
 REFUSED: dict[str, str] = {
     "daemon": "the site's unit keeps it in the foreground",
     "check_config": "gunicornctl check does that",
+    "print_config": "gunicornctl check does that",
+    "wsgi_app": "write app",
     "control_socket": "it is where gunicornctl looks for it: /run/gunicorn/SITE/control",
     "control_socket_mode": "only the site's user and root may use it",
     "pidfile": "it is /run/gunicorn/SITE/gunicorn.pid",

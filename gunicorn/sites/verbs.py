@@ -138,6 +138,12 @@ def _move(context: Context, verb: str, names: list[str]) -> int:
         refused = _refuse(context, names)
         if refused:
             return refused
+    for name in names:
+        # also what has no file any more can be stopped, but never "*" or another unit
+        problem = name_problem(name)
+        if problem:
+            context.say(problem)
+            return Status.NO_SITE
     if context.has_systemd:
         return _by_systemd(context, verb, names) if names else _all_by_systemd(context, verb)
     if verb == "reload":

@@ -107,6 +107,13 @@ def test_reload_of_what_does_not_run(ctl, machine: Machine) -> None:
     assert ctl("reload", "shop", systemd=fake) == (7, [], ["site shop is not running"])
 
 
+@pytest.mark.parametrize("name", ["*", "../shop", "--force", "shop.service x"])
+def test_stop_reaches_sites_only(ctl, machine: Machine, name: str) -> None:
+    fake = FakeSystemd()
+    assert ctl("stop", "--", name, systemd=fake)[0] == 5
+    assert fake.done == []
+
+
 def test_list_and_status_show_one_record(ctl, machine: Machine) -> None:
     machine.write("shop.conf", GOOD)
     machine.write("later.conf", GOOD + 'start = "manual"\n')

@@ -246,16 +246,12 @@ class Machine:
 
     def copy(self, source: Path, target: str, owner: str = "root") -> None:
         """Put a copy of a directory of this host into the machine."""
-        pack = subprocess.Popen(
-            ["tar", "-C", str(source), "--exclude=__pycache__", "-cf", "-", "."],
-            stdout=subprocess.PIPE,
-        )
+        pack = ["tar", "-C", str(source), "--exclude=__pycache__", "-cf", "-", "."]
+        packed = subprocess.run(pack, stdout=subprocess.PIPE, check=True).stdout
         script = 'mkdir -p "$1" && tar -C "$1" --no-same-owner -xf - && chown -R "$2:" "$1"'
         subprocess.run(
-            self.prefix() + ["sh", "-c", script, "sh", target, owner], stdin=pack.stdout, check=True
+            self.prefix() + ["sh", "-c", script, "sh", target, owner], input=packed, check=True
         )
-        if pack.wait():
-            raise AssertionError(f"tar of {source} failed")
 
     def main_pid(self, unit: str) -> int:
         """Return the pid (inside the machine) of a unit's main process, 0 when it has none."""

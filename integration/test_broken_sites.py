@@ -8,6 +8,7 @@ import pytest
 
 from integration.load import Load
 from integration.machine import Machine
+from integration.waiting import wait_until
 
 FILE = "/etc/gunicorn.d/third.conf"
 GOOD = 'app = "gunicorn.sites.welcome:application"\nuser = "gunicorn"\nbind = "127.0.0.1:8003"\n'
@@ -79,7 +80,9 @@ def test_broken_site_does_not_keep_the_others_from_a_reload(third: Machine) -> N
     workers = machine.workers("gunicorn@shop")
     done = machine.run("systemctl reload gunicorn", check=None)
     assert done.returncode != 0
-    assert not set(workers) & set(machine.workers("gunicorn@shop"))
+    wait_until(
+        lambda: not set(workers) & set(machine.workers("gunicorn@shop")), "the old workers are gone"
+    )
 
 
 def test_repaired_site_file_starts_with_the_next_sync(third: Machine) -> None:

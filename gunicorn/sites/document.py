@@ -105,7 +105,9 @@ def _explain(path: str, text: str, message: str) -> str:
     # the parser points behind a line break that ends an unfinished line
     number = min(number, len(lines))
     line = lines[number - 1]
-    hint = _hint(line)
+    # "cannot overwrite a value", "cannot declare a table twice": the line itself is right
+    is_repeated = reason.startswith("Cannot ")
+    hint = "this is given twice in the file" if is_repeated else _hint(line)
     said = hint if hint else reason[:1].lower() + reason[1:]
     if not hint and not (place and place.group(1)):
         said = "the file ends inside a value: a quote or bracket is not closed"

@@ -7,12 +7,13 @@ stopped the site file is read: a site that runs is not given up for one that cou
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 
 from gunicorn import util
 from gunicorn.sites import account as accounts
-from gunicorn.sites import service, site, survey, talk
+from gunicorn.sites import execute, service, site, survey, talk
 from gunicorn.sites import status as records
 from gunicorn.sites import sync as syncing
 from gunicorn.sites.context import Context, Status
@@ -88,7 +89,10 @@ def _check_one(context: Context, name: str) -> list[str]:
             found = _read_elsewhere(context, Path(name))
         else:
             found = site.read_site(name, context.paths, context.rules)
-        accounts.account_of(found)
+        account = accounts.account_of(found)
+        if os.geteuid() == 0:
+            # others may not see what is there
+            execute.check_reachable(found, execute.command_of(found, account, {}))
     except SiteError as error:
         return error.problems
     return []

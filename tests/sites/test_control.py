@@ -56,6 +56,13 @@ def test_check_tells_everything_and_touches_nothing(ctl, machine: Machine) -> No
     assert ctl("check", "--all")[0] == 78
 
 
+def test_check_looks_for_the_places_a_site_names(ctl, machine: Machine) -> None:
+    path = machine.write("shop.conf", GOOD + 'chdir = "/nowhere"\n')
+    assert ctl("check", "shop") == (
+        78, [], [f"{path}:3: chdir: /nowhere does not exist (as user shop)"]
+    )  # fmt: skip
+
+
 def test_check_of_a_file_that_is_not_in_its_place_yet(
     ctl, machine: Machine, tmp_path: Path
 ) -> None:

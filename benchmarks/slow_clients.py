@@ -6,8 +6,10 @@ Each round starts the server afresh, measures ordinary requests alone, adds the 
 and measures again. Ordinary requests alternate between one kept-alive connection and new ones.
 Memory per parked connection is the growth of the server's PSS less the bytes those clients really
 sent; the kernel's socket buffers are nobody's PSS and not counted. The 1 MiB that readers do not
-take is one object of the application: a server that copies it for each of them shows 1 MiB each. The floors of the house: p99 in
-the crowd at most 3 times the one alone, and less than 16 KiB for a parked connection.
+take is one object of the application: a server that copies it for each of them shows 1 MiB each.
+
+What the server must reach: p99 in the crowd at most 3 times the one alone, and less than 16 KiB
+for a parked connection.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ __all__ = ["detach", "forget_launcher", "tell_launcher"]
 _launcher = -1
 
 
-def detach() -> None:
+def detach(keeps_output: bool = False) -> None:
     """Continue in the background; returns in the daemon only.
 
+    With ``keeps_output`` standard output and standard error lead where they led before.
     The launching process stays until ``tell_launcher`` is called, or until the daemon dies. Raises
     ConfigError without the python-daemon module.
     """
@@ -50,6 +51,8 @@ def detach() -> None:
         umask=mask,
         prevent_core=False,
         signal_map={},
+        stdout=sys.stdout if keeps_output else None,
+        stderr=sys.stderr if keeps_output else None,
     ).open()
     _launcher = writer
 

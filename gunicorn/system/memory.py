@@ -20,8 +20,9 @@ __all__ = ["Report", "WorkerSlot"]
 # CPython runs the mmap module on, so a reader sees the old value or the new one.
 _BEAT, _REQUESTS, _REQUEST_STARTED = range(3)
 
-#: a report must fit into an empty pipe (64 KiB), or the worker would wait for the master
-_TEXT_LIMIT = 16_000
+#: a report must fit into an empty pipe (64 KiB), or the worker would wait for the master; a
+#: character takes six bytes at worst
+_TEXT_LIMIT = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class WorkerSlot:
 
     def _send(self, message: dict[str, object]) -> None:
         try:
-            os.write(self._writer, json.dumps(message).encode() + b"\n")
+            line = json.dumps(message, ensure_ascii=False) + "\n"
+            os.write(self._writer, line.encode("utf-8", "replace"))
         except OSError:
             pass  # the master is gone; the worker will notice by its parent, not here
 

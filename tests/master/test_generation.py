@@ -70,7 +70,8 @@ class App:
 def config(*addresses: sock.Address, **others: Any) -> Any:
     return SimpleNamespace(
         address=list(addresses), backlog=16, is_ssl=False, workers=2, logger_class=Log,
-        uid=0, gid=0, umask=0, warnings=[], needing_restart=lambda newer: [], on_reload=lambda server: None, **others,
+        uid=0, gid=0, umask=0, warnings=[], needing_restart=lambda newer: [],
+        on_reload=lambda server: None, **others,
     )  # fmt: skip
 
 

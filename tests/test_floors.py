@@ -17,7 +17,7 @@ HOUSE = Path(__file__).resolve().parent.parent / "gunicorn"
 
 GROUND = {"gunicorn", "errors"}
 SYSTEM = {"system", "util", "pidfile", "debug"}
-LOGS = {"glogging", "accesslog", "logfiles", "sock", "tls"}
+LOGS = {"glogging", "accesslog", "logconfig", "logfiles", "sock", "statsd", "syslog", "tls"}
 LOW = GROUND | SYSTEM | {"config"} | LOGS
 
 #: room -> the rooms it may import from

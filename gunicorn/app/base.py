@@ -17,7 +17,7 @@ import sys
 from gunicorn import util
 from gunicorn.config import sources
 from gunicorn.config.config import Config
-from gunicorn.errors import AppImportError, ConfigError, ExitStatus
+from gunicorn.errors import ConfigError, ExitStatus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +70,15 @@ class BaseApplication:
             fail(error)
         for warning in self.cfg.warnings:
             print(f"Warning: {warning}", file=sys.stderr)
+        if self.problems and not self.is_checking:
+            for problem in self.problems:
+                complain(problem)
+            sys.exit(ExitStatus.FAILURE)
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether the process ends after looking at its configuration."""
+        return bool(self.cfg.check_config or self.cfg.print_config)
 
     def load_default_config(self) -> None:
         """Begin with the defaults and what the environment makes of them."""
@@ -111,7 +120,7 @@ class BaseApplication:
             with chdir(self.start_dir):
                 self.load_default_config()
                 self.load_config()
-            problems = self.cfg.problems()
+            problems = (self.problems or []) + self.cfg.problems()
             if problems:
                 raise ConfigError("; ".join(problems))
         except BaseException as error:
@@ -131,13 +140,16 @@ class BaseApplication:
 
     def run(self) -> None:
         """Prepare the process (path, directory, daemon), then be the master until it ends."""
+        if self.is_checking:
+            # Only those who look at the configuration pay for what can look.
+            from gunicorn.app import check
+
+            sys.exit(check.run(self))
         try:
             self.enter_directories()
         except ConfigError as error:
             fail(error)
         self.set_environment(self.cfg.env)
-        if self.cfg.check_config:
-            sys.exit(self.check())
         problems = self.cfg.problems()
         for problem in problems:
             complain(problem)
@@ -153,7 +165,7 @@ class BaseApplication:
 
         try:
             if self.cfg.daemon:
-                daemonize.detach()
+                daemonize.detach(keeps_output=self.cfg.enable_stdio_inheritance)
             Arbiter(self).run()
         except (ConfigError, RuntimeError) as error:
             # A daemon has no terminal; the command that launched it still waits for the verdict.
@@ -185,33 +197,26 @@ class BaseApplication:
         self._overlaid = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
 
-    def check(self) -> int:
-        """Name every problem that would keep the server from starting; the exit status."""
-        problems = (self.problems or []) + self.cfg.problems()
-        for problem in problems:
-            complain(problem)
-        try:
-            self.wsgi()
-        except AppImportError as error:
-            complain(error)
-        except Exception:
-            import traceback  # the user's own code; nothing of it would fit on a line
-
-            print("Error while loading the application:", file=sys.stderr)
-            traceback.print_exc()
-        else:
-            return ExitStatus.FAILURE if problems else ExitStatus.OK
-        return ExitStatus.FAILURE
-
 
 class Application(BaseApplication):
-    """As ``BaseApplication``, configured by a file and the command line of the process."""
+    """As ``BaseApplication``, configured by a file and the command line of the process.
+
+    Every value that cannot be used is collected, so that all are named at once.
+    """
+
+    #: ``--json`` was given: ``print_config`` is for a program
+    wants_json = False
 
     def init(
         self, parser: argparse.ArgumentParser, opts: argparse.Namespace, args: list[str]
     ) -> Mapping[str, Any] | None:
         """Look at the command line; a dictionary returned is settings weaker than any file's."""
         return None
+
+    def load_default_config(self) -> None:
+        """Begin anew, without values and without problems."""
+        self.problems = []
+        super().load_default_config()
 
     def parser(self) -> argparse.ArgumentParser:
         """The command line; for subclasses that add options of their own."""
@@ -221,8 +226,9 @@ class Application(BaseApplication):
         """Apply framework, file, ``GUNICORN_CMD_ARGS`` and command line, the strongest last."""
         parser = self.parser()
         opts = parser.parse_args()
-        if opts.check_config:
-            self.problems = []
+        self.wants_json = opts.json
+        if opts.json and not opts.print_config:
+            parser.error("--json goes with --print-config")
         # The file may import modules beside it, and hooks may be given by import path.
         put_first([self.start_dir])
         framework = self.init(parser, opts, opts.args)

@@ -11,7 +11,8 @@ from gunicorn.app import base
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, NoReturn
 
 USAGE = "%(prog)s [OPTIONS] APP_MODULE"
 
@@ -19,7 +20,8 @@ USAGE = "%(prog)s [OPTIONS] APP_MODULE"
 class WSGIApplication(base.Application):
     """The application that APP_MODULE names, see :func:`gunicorn.util.import_app`."""
 
-    app_uri: str
+    _positional: list[str]
+    _usage_error: Callable[[str], NoReturn]
 
     def parser(self) -> argparse.ArgumentParser:
         """The settings, and ``--site``, which :func:`run` has seen to where it stands alone."""
@@ -30,17 +32,34 @@ class WSGIApplication(base.Application):
     def init(
         self, parser: argparse.ArgumentParser, opts: argparse.Namespace, args: list[str]
     ) -> None:
-        """Take APP_MODULE; usage and exit status 2 when it is not exactly one."""
+        """Look at what is no option; usage and exit status 2 when it is more than APP_MODULE."""
         if opts.site is not None:
             parser.error("--site NAME stands alone: the site file holds the settings")
-        if len(args) != 1:
-            parser.error(
-                f"One application module, not {len(args)}: {' '.join(args)}"
-                if args
-                else "No application module specified."
-            )
-        self.app_uri = args[0]
-        self.cfg.set("default_proc_name", self.app_uri, "APP_MODULE")
+        if len(args) > 1:
+            parser.error(f"One application module, not {len(args)}: {' '.join(args)}")
+        self._positional = args
+        self._usage_error = parser.error
+
+    def load_config(self) -> None:
+        """Load all sources; APP_MODULE, or else the setting ``wsgi_app``, says what to serve.
+
+        To print the configuration neither is needed.
+        """
+        super().load_config()
+        cfg = self.cfg
+        if self._positional:
+            cfg.assign("wsgi_app", self._positional[0], "APP_MODULE")
+        if not cfg.wsgi_app and not cfg.print_config:
+            # Without an application module, what else is wrong is the smaller mistake.
+            self._usage_error("No application module specified.")
+        name = cfg.settings["default_proc_name"]
+        if cfg.wsgi_app and name.is_default:
+            name.set(cfg.wsgi_app, cfg.origin("wsgi_app"))
+
+    @property
+    def app_uri(self) -> str:
+        """What to serve, see :func:`gunicorn.util.import_app`."""
+        return self.cfg.wsgi_app or ""
 
     def load(self) -> Any:
         """Import the application."""

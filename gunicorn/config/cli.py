@@ -31,6 +31,7 @@ def make_parser(cfg: Config) -> argparse.ArgumentParser:
         version=f"%(prog)s (version {__version__})",
         help="show the version and leave",
     )
+    parser.add_argument("--json", action="store_true", help="with --print-config: as JSON")
     parser.add_argument("args", nargs="*", help=argparse.SUPPRESS)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for item in cfg.settings.values():
@@ -46,11 +47,13 @@ def add_option(parser: argparse._ActionsContainer, item: Setting) -> None:
     # Literals stand in double backquotes in the manual text, which a terminal shows as they are.
     help_line = f"{item.short} [{item.shown_default}]".replace("``", "").replace("%", "%%")
     options: dict[str, Any] = {"dest": item.name, "default": None, "help": help_line}
-    if item.action:
+    if item.action == "switch":
+        options["action"] = argparse.BooleanOptionalAction
+    elif item.action:
         options["action"] = item.action
     if item.const is not None:
         options["const"] = item.const
-    if not str(item.action or "").startswith("store_"):
+    if item.takes_value:
         options["type"] = type(item).type or str
         options["metavar"] = item.meta
         if item.nargs is not None:

@@ -79,9 +79,18 @@ class Config:
             item.set(value, origin)
         except (ValueError, TypeError, ConfigError) as error:
             raise ConfigError(refusal(item, value, origin, str(error))) from error
+        if item.no_effect and not item.is_default:
+            self.warn_once(f"{name}, from {origin}, has no effect: {item.no_effect}")
+
+    def warn_once(self, warning: str) -> None:
+        """Add to the warnings, unless it is there already."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
     def origin(self, name: str) -> str:
         """Where the value was written: ``FILE:LINE``, a flag, ``$VARIABLE`` or ``built-in``."""
+        if name == "workers" and self._has_one_worker:
+            return self.origin("debug")
         return self.settings[name].origin
 
     def parser(self) -> argparse.ArgumentParser:
@@ -91,6 +100,15 @@ class Config:
         return cli.make_parser(self)
 
     # -- derived attributes ------------------------------------------------------------------------
+
+    @property
+    def _has_one_worker(self) -> bool:
+        return bool(self.settings["debug"].value and self.settings["workers"].value > 1)
+
+    @property
+    def workers(self) -> int:
+        """The number of workers; ``debug`` allows one."""
+        return 1 if self._has_one_worker else int(self.settings["workers"].value)
 
     @property
     def worker_class_str(self) -> str:
@@ -105,8 +123,14 @@ class Config:
 
     @property
     def logger_class(self) -> Any:
-        """The class of the logger, loaded once; its ``install()`` is called once if it has one."""
-        return self._class("logger_class", "simple", "gunicorn.loggers", "install")
+        """The class of the logger, loaded once; its ``install()`` is called once if it has one.
+
+        With ``statsd_host`` it is a subclass of that class which sends figures as well.
+        """
+        found = self._class("logger_class", "simple", "gunicorn.loggers", "install")
+        if not self.settings["statsd_host"].value:
+            return found
+        return util.import_name("gunicorn.statsd", "instrument")(found)
 
     def _class(self, name: str, default: str, section: str, prepare: str) -> Any:
         item = self.settings[name]
@@ -187,6 +211,17 @@ class Config:
             path = self.settings[name].value
             if path and not os.path.exists(path):
                 found.append(f'{name} "{path}" does not exist, from {self.origin(name)}')
+        for name in ("logconfig", "logconfig_json"):
+            path = self.settings[name].value
+            if path and not os.path.exists(path):
+                found.append(f"log config {path!r} not found, from {self.origin(name)}")
+        if self.settings["reload"].value:
+            found.extend(
+                f'reload_extra_files: "{path}" does not exist, '
+                f"from {self.origin('reload_extra_files')}"
+                for path in self.settings["reload_extra_files"].value
+                if not os.path.exists(path)
+            )
         if self.is_ssl and not self.settings["certfile"].value:
             found.append(f"keyfile from {self.origin('keyfile')} needs a certfile")
         if not self.settings["bind"].value and "LISTEN_FDS" not in os.environ:

@@ -49,9 +49,11 @@ def by_section() -> list[tuple[str, list[setting.Setting]]]:
 
 def flags(item: setting.Setting) -> str:
     """The flags with their argument, as on a command line; empty when there are none."""
-    takes_value = not str(item.action or "").startswith("store_")
-    argument = f" {item.meta or 'VALUE'}" if takes_value else ""
-    return ", ".join(f"{flag}{argument}" for flag in item.cli or [])
+    argument = f" {item.meta or 'VALUE'}" if item.takes_value else ""
+    spellings = list(item.cli or [])
+    if item.action == "switch":
+        spellings += [f"--no-{flag.removeprefix('--')}" for flag in spellings]
+    return ", ".join(f"{flag}{argument}" for flag in spellings)
 
 
 def accepted(item: setting.Setting) -> str:

@@ -34,10 +34,12 @@ class Setting:
 
     ``name`` is what configuration files assign to; a subclass without one is a shared base and
     is not registered. ``cli`` lists the flags, ``meta``, ``action``, ``type``, ``nargs`` and
-    ``const`` are argparse's. ``desc`` is the manual text in reStructuredText, its first line the
-    help line. ``accepts`` and ``default_text`` say in words what the validator takes and what the
-    default is, where what is known otherwise would not do. ``restart`` marks a setting that a
-    reload cannot change.
+    ``const`` are argparse's; the action ``switch`` is a flag with a ``--no-`` form. ``desc`` is the
+    manual text in reStructuredText, its first line the help line. ``accepts`` and ``default_text``
+    say in words what the validator takes and what the default is, where what is known otherwise
+    would not do. ``restart`` marks a setting that a reload cannot change. ``no_effect`` says why a
+    setting that configuration files of other versions contain does nothing here; who sets it is
+    told once.
     """
 
     name: ClassVar[str] = ""
@@ -53,6 +55,7 @@ class Setting:
     accepts: ClassVar[str] = ""
     default_text: ClassVar[str] = ""
     restart: ClassVar[bool] = False
+    no_effect: ClassVar[str] = ""
     desc: ClassVar[str] = ""
     order: ClassVar[int] = 0
 
@@ -106,6 +109,11 @@ class Setting:
     def short(self) -> str:
         """The first line of the manual text."""
         return self.desc.strip().partition("\n")[0].strip()
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether the flag is followed by a value; the others are switches."""
+        return not str(self.action or "").startswith(("store_", "switch"))
 
     @property
     def flag(self) -> str:

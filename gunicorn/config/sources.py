@@ -35,40 +35,25 @@ DEFAULT_FILE = "gunicorn.conf.py"
 #: them loads, with one warning. They are never taken for misspellings.
 WITHOUT_EFFECT = frozenset(
     [
-        "asgi_lifespan",
-        "asgi_loop",
-        "disable_redirect_access_to_syslog",
         "django_settings",
-        "do_handshake_on_connect",
-        "dogstatsd_tags",
-        "enable_stdio_inheritance",
         "http_protocols",
-        "logconfig",
-        "logconfig_dict",
-        "logconfig_json",
         "paste",
         "pre_exec",
         "preload_app",
-        "print_config",
         "protocol",
         "raw_paste_global_conf",
-        "reload",
-        "reload_engine",
-        "reload_extra_files",
-        "reuse_port",
         "ssl_version",
-        "statsd_host",
-        "statsd_prefix",
-        "suppress_ragged_eofs",
-        "syslog",
-        "syslog_addr",
-        "syslog_facility",
-        "syslog_prefix",
         "threads",
-        "worker_tmp_dir",
-        "wsgi_app",
     ]
 )
+
+#: what the names of other versions' settings for protocols we do not speak begin with
+_FOREIGN = ("asgi_", "dirty_", "on_dirty_", "http2_", "uwsgi_")
+
+
+def is_foreign(name: str) -> bool:
+    """Whether another version of the server has a setting of that name, and this one has not."""
+    return name in WITHOUT_EFFECT or name.startswith(_FOREIGN)
 
 
 def refuse(problem: str) -> None:
@@ -171,13 +156,13 @@ def apply_file(cfg: Config, location: str, origin: str = "-c", report: Report = 
     for name in cfg.settings:
         if name in names and name != "config":
             assign(cfg, name, names[name], place(name), report)
-    for name in sorted(WITHOUT_EFFECT & names.keys() - cfg.settings.keys()):
+    for name in sorted(filter(is_foreign, names.keys() - cfg.settings.keys())):
         cfg.warnings.append(f"{name}, from {place(name)}, is not available here: it has no effect")
     # A setting that is assigned as well is not what a name of the user's own was meant to be.
     missing = [name for name in cfg.settings if name not in names]
     for name in suspects:
         hint = None
-        if name not in cfg.settings and name not in WITHOUT_EFFECT:
+        if name not in cfg.settings and not is_foreign(name):
             hint = util.nearest(name, missing)
         if hint:
             report(f"No setting named {name!r}, from {place(name)}. The nearest is {hint!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -204,6 +206,139 @@ def test_setting_without_effect_is_said_once(command: Command) -> None:
     assert done.returncode == 0
     assert done.stderr.startswith("Warning: threads, from gunicorn.conf.py:1, ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "message"),
+    [
+        ({}, ["--log-file", "no/x.log"], "errorlog 'no/x.log', from --error-logfile: "),
+        ({}, ["--access-logfile", "."], "accesslog '.', from --access-logfile: it is a directory"),
+        ({}, ["-p", "no/x.pid"], "pidfile 'no/x.pid', from --pid: "),
+        ({}, ["--log-config", "x.ini"], "log config 'x.ini' not found, from --log-config"),
+        ({"x.ini": "[a]\n"}, ["--log-config", "x.ini"], "has no section "),
+        ({"x.ini": "nothing\n"}, ["--log-config", "x.ini"], "log config 'x.ini', from --log-"),
+        ({"x.js": "{"}, ["--log-config-json", "x.js"], "from --log-config-json, is no JSON"),
+        ({"x.pem": "?"}, ["--certfile", "x.pem"], "cannot use certfile 'x.pem'"),
+        ({}, ["--reload", "--reload-extra-file", "x"], 'reload_extra_files: "x" does not exist'),
+        ({}, ["--log-syslog-to", "localhost"], "invalid syslog address"),
+        ({}, ["--log-syslog-facility", "local9"], "unknown facility name"),
+        ({}, ["--statsd-host", "h:x"], "'x' is not a valid port number"),
+    ],
+)
+def test_check_sees_what_would_fail_later(
+    command: Command, files: dict[str, str], arguments: list[str], message: str
+) -> None:
+    for name, text in files.items():
+        (command.directory / name).write_text(text)
+    done = command("--check-config", *arguments, "shop:app")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_check_in_a_file_names_every_problem(command: Command) -> None:
+    (command.directory / "gunicorn.conf.py").write_text("workers = -1\ncheck_config = True\n")
+    done = command("--log-level", "loud", "shop:app")
+    assert done.returncode == 1
+    assert done.stderr.count("Error: Invalid value for ") == 2
+
+
+def test_check_survives_an_application_that_exits(command: Command) -> None:
+    (command.directory / "quits.py").write_text("import sys\nsys.exit(0)\n")
+    done = command("--check-config", "quits:app")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error while loading the application:\nTraceback")
+
+
+# -- start and print -------------------------------------------------------------------------------
+
+
+def test_start_names_every_wrong_value(command: Command) -> None:
+    (command.directory / "gunicorn.conf.py").write_text("workers = -1\ntiemout = 5\n")
+    done = command("--log-level", "loud", "shop:app")
+    assert done.returncode == 1
+    assert [line.split(",")[0] for line in done.stderr.splitlines()] == [
+        "Error: Invalid value for workers: -1",
+        "Error: No setting named 'tiemout'",
+        "Error: Invalid value for loglevel: 'loud'",
+    ]
+
+
+def test_application_from_the_file(command: Command) -> None:
+    (command.directory / "gunicorn.conf.py").write_text("wsgi_app = 'shop:app'\n")
+    assert command("--check-config").returncode == 0
+    done = command("--check-config", "shop:ap")
+    assert done.returncode == 1
+    assert "'ap'" in done.stderr
+
+
+#: setting -> value and origin in test_print_names_every_source
+PRINTED = {
+    "backlog": (2048, "built-in"),
+    "bind": (["0.0.0.0:99"], "$PORT"),
+    "keepalive": (5, "gunicorn.conf.py:2"),
+    "timeout": (9, "--timeout in $GUNICORN_CMD_ARGS"),
+    "workers": (3, "--workers"),
+    "wsgi_app": ("shop:app", "APP_MODULE"),
+    "default_proc_name": ("shop:app", "APP_MODULE"),
+    "config": ("gunicorn.conf.py", "the current directory"),
+}
+
+
+def test_print_names_every_source(command: Command) -> None:
+    (command.directory / "gunicorn.conf.py").write_text("\nkeepalive = 5\n")
+    words = ["--print-config", "--json", "-w", "3", "shop:app"]
+    done = command(*words, PORT="99", GUNICORN_CMD_ARGS="-t 9")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert {name: (found[name]["value"], found[name]["from"]) for name in PRINTED} == PRINTED
+
+
+def test_print_to_a_pipe_is_a_line_for_each(command: Command) -> None:
+    done = command("--print-config", "-w", "3", "shop:app")
+    assert done.returncode == 0
+    assert "workers\t3\t--workers" in done.stdout.splitlines()
+
+
+def test_print_to_a_terminal_is_a_table(command: Command) -> None:
+    reader, writer = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--print-config", "-w", "3", "shop:app"],
+        cwd=command.directory,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(HOUSE)},
+        stdout=writer,
+    ) as process:
+        os.close(writer)
+        said = b""
+        with contextlib.suppress(OSError):  # the other end of a terminal closes with an error
+            while chunk := os.read(reader, 65536):
+                said += chunk
+    os.close(reader)
+    assert process.returncode == 0
+    words = [line.split() for line in said.decode().splitlines()]
+    assert words[0] == ["SETTING", "VALUE", "FROM"]
+    assert ["workers", "3", "--workers"] in words
+
+
+def test_print_needs_no_application(command: Command) -> None:
+    done = command("--print-config")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "wsgi_app\tNone\tbuilt-in" in done.stdout.splitlines()
+
+
+def test_print_tells_problems_too(command: Command) -> None:
+    done = command("--print-config", "-w", "-1", "shop:ap")
+    assert done.returncode == 1
+    assert "workers\t1\tbuilt-in" in done.stdout.splitlines()
+    assert done.stderr.startswith("Error: Invalid value for workers: -1")
+    assert "'ap'" in done.stderr
+
+
+def test_json_goes_with_print(command: Command) -> None:
+    done = command("--json", "shop:app")
+    assert done.returncode == 2
+    assert "error: --json goes with --print-config" in done.stderr
 
 
 # -- start-up cost ---------------------------------------------------------------------------------

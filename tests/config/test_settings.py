@@ -72,6 +72,13 @@ ROWS: dict[str, tuple[Any, list[tuple[Any, Any]], list[tuple[str, Any]], list[An
             "initgroups": "--initgroups",
             "proxy_protocol": "--proxy-protocol",
             "capture_output": "--capture-output",
+            "enable_stdio_inheritance": "-R",
+            "print_config": "--print-config",
+            "reload": "--reload",
+            "reuse_port": "--reuse-port",
+            "syslog": "--log-syslog",
+            "disable_redirect_access_to_syslog": "--disable-redirect-access-to-syslog",
+            "do_handshake_on_connect": "--do-handshake-on-connect",
         }.items()
     },
     "pidfile": (None, [("x", "x"), (Path("x"), "x")], [("-p x", "x"), ("--pid x", "x")], [1]),
@@ -171,6 +178,56 @@ ROWS: dict[str, tuple[Any, list[tuple[Any, Any]], list[tuple[str, Any]], list[An
     "ca_certs": (None, [("x", "x")], [("--ca-certs x", "x")], [1]),
     "cert_reqs": (0, [(2, 2), ("1", 1)], [("--cert-reqs 2", 2)], [3, None]),
     "ciphers": (None, [("AES", "AES")], [("--ciphers AES", "AES")], [1]),
+    "wsgi_app": (None, [("shop:app", "shop:app"), ("make('x')", "make('x')")], [], [1]),
+    "reload_engine": (
+        "auto",
+        [("poll", "poll"), ("Inotify", "inotify")],
+        [("--reload-engine poll", "poll")],
+        ["watch", None],
+    ),
+    "reload_extra_files": (
+        [],
+        [(["a", "b"], ["a", "b"]), ("a,b", ["a,b"]), (None, [])],
+        [("--reload-extra-file a --reload-extra-file b", ["a", "b"])],
+        [1, {"a": "b"}],
+    ),
+    "worker_tmp_dir": (None, [("/dev/shm", "/dev/shm")], [("--worker-tmp-dir x", "x")], [1]),
+    "suppress_ragged_eofs": (
+        True,
+        [(False, False), ("true", True)],
+        [("--suppress-ragged-eofs", True), ("--no-suppress-ragged-eofs", False)],
+        [0, None],
+    ),
+    "logconfig": (None, [("x.ini", "x.ini")], [("--log-config x.ini", "x.ini")], [1, {}]),
+    "logconfig_json": (None, [("x", "x")], [("--log-config-json x", "x")], [1, {}]),
+    "logconfig_dict": ({}, [({"version": 1}, {"version": 1})], [], ["x", None]),
+    "syslog_addr": (
+        "udp://localhost:514",
+        [
+            ("udp://", "udp://"),
+            ("udp://[::1]:99", "udp://[::1]:99"),
+            ("tcp://log.example", "tcp://log.example"),
+            ("unix:///dev/log", "unix:///dev/log"),
+            ("unix:///dev/log#stream", "unix:///dev/log#stream"),
+        ],
+        [("--log-syslog-to udp://h:1", "udp://h:1")],
+        ["localhost", "udp://h:x", "unix://", "unix:///dev/log#both", "udp://h:70000", 1, None],
+    ),
+    "syslog_prefix": (None, [("shop", "shop")], [("--log-syslog-prefix shop", "shop")], [1]),
+    "syslog_facility": (
+        "user",
+        [("LOCAL7", "local7"), ("security", "security")],
+        [("--log-syslog-facility daemon", "daemon")],
+        ["local8", None],
+    ),
+    "statsd_host": (
+        None,
+        [("h:1", "h:1"), ("h", "h"), ("unix:///s", "unix:///s"), ("", None), (None, None)],
+        [("--statsd-host [::1]:8125", "[::1]:8125")],
+        ["h:x", 1],
+    ),
+    "statsd_prefix": ("", [("shop", "shop")], [("--statsd-prefix shop", "shop")], [1]),
+    "dogstatsd_tags": ("", [("a:b,c", "a:b,c")], [("--dogstatsd-tags a:b", "a:b")], [1]),
     "control_socket": (None, [("x", "x")], [("--control-socket x", "x")], [1]),
     "control_socket_mode": (
         0o600,
@@ -270,7 +327,8 @@ def test_refused_value_is_explained_on_one_line(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("cls", KNOWN_SETTINGS, ids=lambda cls: cls.name)
 def test_scalar_has_a_flag(cls: type[Setting]) -> None:
-    without = {"secure_scheme_headers", "default_proc_name", *HOOKS}
+    # APP_MODULE is the command line's form of wsgi_app
+    without = {"secure_scheme_headers", "logconfig_dict", "default_proc_name", "wsgi_app", *HOOKS}
     assert bool(cls.cli) == (cls.name not in without)
 
 
@@ -286,6 +344,25 @@ def test_hook_takes_its_arguments(name: str, arity: int) -> None:
         cfg.assign(name, eval(f"lambda {parameters}: None"), "x")
     with pytest.raises(ConfigError, match="not callable"):
         cfg.assign(name, None, "x")
+
+
+def test_setting_without_effect_is_told_once() -> None:
+    cfg = Config()
+    cfg.assign("worker_tmp_dir", None, "x.py:1")
+    assert cfg.warnings == []
+    cfg.assign("worker_tmp_dir", "/dev/shm", "x.py:1")
+    cfg.assign("worker_tmp_dir", "/dev/shm", "x.py:1")
+    assert len(cfg.warnings) == 1
+    assert cfg.warnings[0].startswith("worker_tmp_dir, from x.py:1, has no effect: ")
+
+
+def test_debug_allows_one_worker() -> None:
+    cfg = Config()
+    cfg.assign("workers", 4, "--workers")
+    cfg.assign("debug", True, "--debug")
+    assert (cfg.workers, cfg.origin("workers")) == (1, "--debug")
+    cfg.assign("workers", 0, "--workers")
+    assert (cfg.workers, cfg.origin("workers")) == (0, "--workers")
 
 
 def test_hook_by_import_path() -> None:

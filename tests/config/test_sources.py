@@ -280,7 +280,9 @@ def test_other_names_are_the_user_s_business(text: str) -> None:
     sources.apply_file(Config(), "gunicorn.conf.py")
 
 
-@pytest.mark.parametrize("name", sorted(sources.WITHOUT_EFFECT))
+@pytest.mark.parametrize(
+    "name", [*sorted(sources.WITHOUT_EFFECT), "asgi_loop", "dirty_workers", "http2_max_streams"]
+)
 def test_setting_of_other_versions_loads_with_a_warning(name: str) -> None:
     write(f"\n{name} = 1\n")
     cfg = Config()

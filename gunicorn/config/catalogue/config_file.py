@@ -1,7 +1,7 @@
-"""Where the configuration file is."""
+"""Where the configuration file is, and which application it is for."""
 
 from gunicorn.config.setting import Setting
-from gunicorn.config.validators import validate_path
+from gunicorn.config.validators import validate_path, validate_string
 
 SECTION = "Config File"
 
@@ -23,4 +23,16 @@ class ConfigFile(Setting):
         reload. A file that is named but does not exist is an error.
 
         Only the command line and ``GUNICORN_CMD_ARGS`` can set this.
+        """
+
+
+class WSGIApp(Setting):
+    name = "wsgi_app"
+    section = SECTION
+    validator = validate_string
+    accepts = "MODULE, MODULE:NAME or MODULE:FACTORY(...)"
+    desc = """\
+        The application, where the command line names none.
+
+        The same text as APP_MODULE on the command line, which is stronger.
         """

@@ -130,3 +130,18 @@ class CaptureOutput(Setting):
     desc = """\
         Send what the application writes to its standard streams to the error log file.
         """
+
+
+class EnableStdioInheritance(Setting):
+    name = "enable_stdio_inheritance"
+    section = SECTION
+    cli = ["-R", "--enable-stdio-inheritance"]
+    action = "store_true"
+    validator = validate_bool
+    default = False
+    restart = True
+    desc = """\
+        Keep standard output and standard error in ``daemon`` mode, where they lead now.
+
+        Otherwise a daemon has them on ``/dev/null``.
+        """

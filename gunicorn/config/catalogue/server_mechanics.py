@@ -174,3 +174,17 @@ class Sendfile(Setting):
 
         Turn it off for file systems that do not support it well.
         """
+
+
+class WorkerTmpDir(Setting):
+    name = "worker_tmp_dir"
+    section = SECTION
+    cli = ["--worker-tmp-dir"]
+    meta = "DIR"
+    validator = validate_path
+    no_effect = "workers give their signs of life in memory, without a file"
+    desc = """\
+        Accepted, without effect.
+
+        Other versions keep a file for each worker's signs of life there; here they are in memory.
+        """

@@ -1,7 +1,7 @@
 """Where the server listens."""
 
 from gunicorn.config.setting import Setting
-from gunicorn.config.validators import validate_bind, validate_pos_int, whole_number
+from gunicorn.config.validators import validate_bind, validate_bool, validate_pos_int, whole_number
 
 SECTION = "Server Socket"
 
@@ -41,4 +41,20 @@ class Backlog(Setting):
 
         Beyond it clients get an error when they connect, which only a heavily loaded server sees.
         Generally between 64 and 2048; the kernel caps it at ``net.core.somaxconn``.
+        """
+
+
+class ReusePort(Setting):
+    name = "reuse_port"
+    section = SECTION
+    cli = ["--reuse-port"]
+    action = "store_true"
+    validator = validate_bool
+    default = False
+    restart = True
+    desc = """\
+        Let other servers of the same user listen on the same TCP addresses (``SO_REUSEPORT``).
+
+        The kernel spreads the connections over them. One server with several workers does not need
+        it.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gunicorn.config.setting import Setting
 from gunicorn.config.validators import (
+    validate_bool,
     validate_callable,
     validate_cert_reqs,
     validate_path,
@@ -77,6 +78,34 @@ class Ciphers(Setting):
         The ciphers of TLS 1.2, in OpenSSL's notation.
 
         By default those that Python chooses.
+        """
+
+
+class SuppressRaggedEOFs(Setting):
+    name = "suppress_ragged_eofs"
+    section = SECTION
+    cli = ["--suppress-ragged-eofs"]
+    action = "switch"
+    validator = validate_bool
+    default = True
+    desc = """\
+        Take a connection that is closed without TLS's own ending for one that is closed properly.
+
+        ``--no-suppress-ragged-eofs`` makes it an error of the connection.
+        """
+
+
+class DoHandshakeOnConnect(Setting):
+    name = "do_handshake_on_connect"
+    section = SECTION
+    cli = ["--do-handshake-on-connect"]
+    action = "store_true"
+    validator = validate_bool
+    default = False
+    desc = """\
+        Accepted: the handshake begins when the client connects, whatever this says.
+
+        It never holds up a worker, which is what other versions use this setting for.
         """
 
 

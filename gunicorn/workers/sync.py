@@ -53,6 +53,8 @@ class SyncWorker(base.Worker):
     SHAKE_SECONDS = 30.0
     #: a peer that an application itself waits for (a streamed body, a full outbox)
     PATIENCE_SECONDS = 30.0
+    #: between two looks at the deadlines of all connections
+    LOOK_SECONDS = 1.0
     #: longer bodies are given to the application while they arrive
     STREAM_ABOVE = 64 * 1024 * 1024
 
@@ -104,7 +106,7 @@ class SyncWorker(base.Worker):
         self._now = time.monotonic()
         self._next_look = self._now
         # The heartbeat must advance while nothing happens; without a timeout nobody looks at it.
-        self._interval = min(self.timeout or 1.0, 1.0)
+        self._interval = min(self.timeout or self.LOOK_SECONDS, self.LOOK_SECONDS)
         self._steps = {
             State.SHAKE: self._shake,
             State.IDLE: self._read_head,
@@ -171,7 +173,7 @@ class SyncWorker(base.Worker):
         """Look after deadlines once a second; False when the master has gone."""
         if self._now < self._next_look:
             return True
-        self._next_look = self._now + 1.0
+        self._next_look = self._now + self.LOOK_SECONDS
         for channel in self._reactor.overdue(self._now):
             self._step(self._expire, channel)
         self._admission.check_room()
@@ -458,6 +460,10 @@ class SyncWorker(base.Worker):
         """Nothing is left to send: wait for the next request, or end."""
         talk = channel.connection
         if channel.outcome is not Outcome.KEEP or talk.closing or not talk.body_done:
+            self._finish(channel)
+            return
+        if self._admission.is_full and not talk.buffered:
+            # Somebody waits outside who has a request.
             self._finish(channel)
             return
         self._reactor.watch(channel, READ)

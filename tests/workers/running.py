@@ -16,6 +16,7 @@ import socket
 import ssl
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
@@ -31,7 +32,10 @@ PATIENCE = 10.0
 
 
 class Running:
-    """Workers serving ``application`` with the given settings; ``worker`` may be a subclass."""
+    """Workers serving ``application`` with the given settings; ``worker`` may be a subclass.
+
+    Sockets made by ``connect`` are closed at the end.
+    """
 
     def __init__(
         self,
@@ -60,11 +64,12 @@ class Running:
         self.log = Logger(self.cfg)
         self.listeners = listeners.create_listeners(self.cfg.address, self.cfg, self.log)
         self.app = SimpleNamespace(wsgi=lambda: application, cfg=self.cfg)
-        self.kind = worker
+        # A class of its own, so that what ``prepare`` makes for its workers belongs to this run.
+        self.kind = type(worker.__name__, (worker,), {"exchange": None})
+        self.clients: list[socket.socket] = []
         self.workers: list[Any] = []
         self.statuses: dict[int, int] = {}
-        if hasattr(worker, "prepare"):
-            worker.prepare(self.cfg)
+        self.kind.prepare(self.cfg)
         for age in range(1, count + 1):
             self._spawn(age)
 
@@ -101,6 +106,13 @@ class Running:
     def log_text(self) -> str:
         return self.log_path.read_text() if self.log_path.exists() else ""
 
+    def wait_for_log(self, text: str) -> None:
+        """Wait until the log says ``text``: for what no socket tells."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.log_text():
+            assert time.monotonic() < deadline, f"the log does not say {text!r}"
+            os.sched_yield()
+
     def connect(self, *, tls: ssl.SSLContext | None = None, **options: Any) -> socket.socket:
         listener = self.listeners[0]
         client = socket.socket(listener.family, socket.SOCK_STREAM)
@@ -110,6 +122,7 @@ class Running:
         client.connect(listener.getsockname())
         if tls is not None:
             client = tls.wrap_socket(client, server_hostname="localhost")
+        self.clients.append(client)
         return client
 
     def get(self, target: str = "/", **options: Any) -> bytes:
@@ -141,6 +154,8 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
+        for client in self.clients:
+            client.close()
         try:
             for worker in self.workers:
                 if worker.pid not in self.statuses:
@@ -155,6 +170,8 @@ class Running:
         finally:
             for worker in self.workers:
                 worker.tmp.close()
+            if self.kind.exchange is not None:
+                self.kind.exchange.close()
             for listener in self.listeners:
                 listeners.close_listener(listener)
             for logger in (self.log.error_log, self.log.access_log):

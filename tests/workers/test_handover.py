@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gunicorn.workers.sync import SyncWorker
 from tests.workers.running import Running, read_all, read_response
-
-
-class Sibling(SyncWorker):
-    """A class of its own, so that each test run has an exchange of its own."""
-
-    exchange = None
 
 
 def gate(environ, start_response):
@@ -36,11 +29,9 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 def pair(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    with Running(gate, worker=Sibling, count=2, keepalive=60) as server:
+    with Running(gate, count=2, keepalive=60) as server:
         server.fifo = fifo
         yield server
-    Sibling.exchange.close()
-    Sibling.exchange = None
 
 
 def two_of_one_worker(server):
@@ -75,8 +66,6 @@ def test_kept_alive_connection_moves_to_the_idle_sibling(pair):
             assert pid != busy
         release.write(b".")
     assert read_response(held)[1] == busy
-    other.close()
-    held.close()
 
 
 def test_half_a_head_moves_with_its_connection(pair):
@@ -87,8 +76,6 @@ def test_half_a_head_moves_with_its_connection(pair):
         assert read_response(other)[1] != busy
         release.write(b".")
     assert read_response(held)[1] == busy
-    other.close()
-    held.close()
 
 
 @pytest.mark.parametrize("size", [1000, 500_000])
@@ -103,8 +90,6 @@ def test_half_a_body_moves_with_its_connection(pair, size):
         assert tail == b"tail"
         release.write(b".")
     assert read_response(held)[1] == busy
-    other.close()
-    held.close()
 
 
 def test_chunked_body_moves_with_its_connection(pair):
@@ -116,12 +101,10 @@ def test_chunked_body_moves_with_its_connection(pair):
         assert (pid != busy, tail) == (True, b"tail")
         release.write(b".")
     read_response(held)
-    other.close()
-    held.close()
 
 
 def test_new_connections_are_served_while_one_worker_is_busy(pair):
-    held, other, busy = two_of_one_worker(pair)
+    held, _, busy = two_of_one_worker(pair)
     with hold(pair, held) as release:
         for _ in range(10):
             with pair.connect() as client:
@@ -129,14 +112,12 @@ def test_new_connections_are_served_while_one_worker_is_busy(pair):
                 assert read_response(client)[1] != busy
         release.write(b".")
     read_response(held)
-    other.close()
-    held.close()
 
 
 def test_connection_stays_when_nobody_is_idle(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    with Running(gate, worker=Sibling, count=1, keepalive=60) as server:
+    with Running(gate, count=1, keepalive=60) as server:
         server.fifo = fifo
         held, other, busy = two_of_one_worker(server)
         with hold(server, held) as release:
@@ -144,10 +125,6 @@ def test_connection_stays_when_nobody_is_idle(tmp_path):
             release.write(b".")
         assert read_response(held)[1] == busy
         assert read_response(other)[1] == busy
-        other.close()
-        held.close()
-    Sibling.exchange.close()
-    Sibling.exchange = None
 
 
 def test_idle_connections_move_when_a_worker_retires(pair):
@@ -158,11 +135,10 @@ def test_idle_connections_move_when_a_worker_retires(pair):
     for client in (first, second):
         client.sendall(GET)
         assert read_response(client)[1] != retired
-        client.close()
 
 
 def test_worker_that_reached_max_requests_loses_nobody(tmp_path):
-    with Running(gate, worker=Sibling, count=2, keepalive=60, max_requests=50) as server:
+    with Running(gate, count=2, keepalive=60, max_requests=50) as server:
         first, second, pid = two_of_one_worker(server)
         answered = {pid}
         for _ in range(60):
@@ -177,7 +153,3 @@ def test_worker_that_reached_max_requests_loses_nobody(tmp_path):
         server.wait([str(worker.pid).encode() for worker in server.workers].index(pid))
         second.sendall(GET)
         assert read_response(second)[1] != pid
-        first.close()
-        second.close()
-    Sibling.exchange.close()
-    Sibling.exchange = None

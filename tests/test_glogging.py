@@ -39,11 +39,14 @@ def make(tmp_path: Path) -> Iterator[Make]:
             "uid": os.geteuid(),
             "gid": os.getegid(),
         }
+        # pytest puts handlers of its own on loggers that do not propagate.
+        for name in ("gunicorn.error", "gunicorn.access"):
+            logger = logging.getLogger(name)
+            for handler in logger.handlers[:]:
+                if type(handler).__name__ == "LogCaptureHandler":
+                    logger.removeHandler(handler)
         return cls(SimpleNamespace(**(given | others)))
 
-    # pytest puts handlers of its own on loggers that do not propagate.
-    for name in ("gunicorn.error", "gunicorn.access"):
-        logging.getLogger(name).handlers.clear()
     yield act
     for name in ("gunicorn.error", "gunicorn.access"):
         logger = logging.getLogger(name)

@@ -1,8 +1,8 @@
-"""``gunicornctl``: the administrator's command. Argument parsing, and which verb is which function.
+"""``gunicornctl``: the administrator's command: arguments, the right to use it, exit statuses.
 
 One supervisor whichever door is used: where systemd runs, the verbs go through ``systemctl`` so
-that unit states stay true; elsewhere they go to ``gunicornctl run`` over its socket. The verbs are
-in ``verbs`` (people's), ``sync`` and ``service`` (the units').
+that unit states stay true; elsewhere they go to ``gunicornctl run`` over its socket. The table of
+the verbs is ``commands``.
 
 Exit statuses, after the LSB where it has one:
 
@@ -23,15 +23,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gunicorn import __version__
 from gunicorn.errors import ConfigError
-from gunicorn.sites import service, verbs
+from gunicorn.sites.commands import COMMANDS, Command
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.site import SiteError
-
-Verb = Callable[[Context, argparse.Namespace], int]
 
 _EPILOG = """\
 exit status: 0 done (status: running); 1 failed (status: a site has failed); 2 usage; 3 status:
@@ -51,13 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if getattr(options, "all", False) and options.sites:
         parser.error("either --all or SITE")
-    verb: Verb = options.verb
+    row: Command = options.row
     context = Context()
     try:
-        if options.for_root and os.geteuid() != 0:
+        if row.for_root and os.geteuid() != 0:
             context.say(f"only root may {options.command}: sudo gunicornctl {options.command} ...")
             return Status.NOT_ALLOWED
-        return int(verb(context, options))
+        return int(row.load()(context, options))
     except SiteError as error:
         for line in error.problems:
             context.say(line)
@@ -85,87 +83,20 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-v", "--version", action="version", version=f"gunicornctl (version {__version__})"
     )
-    commands = parser.add_subparsers(
+    added = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, title="commands"
     )
-    _add_peoples(commands)
-    _add_units(commands)
+    for row in COMMANDS:
+        if row.text is None:
+            one = added.add_parser(row.name, allow_abbrev=False)  # in no list of commands
+        else:
+            one = added.add_parser(
+                row.name, help=row.text, description=row.text + ".", allow_abbrev=False
+            )
+        for argument in row.arguments:
+            one.add_argument(argument.name, help=argument.text, **argument.options)
+        one.set_defaults(row=row)
     return parser
-
-
-def _add_peoples(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the verbs for people, in the order of the help."""
-    one = _add(commands, "list", verbs.list_sites, "show every site, one line each")
-    one.add_argument("--json", action="store_true", help="for machines")
-    one = _add(commands, "status", verbs.status, "show what is known of sites")
-    one.add_argument("sites", metavar="SITE", nargs="*", help="default: all")
-    one.add_argument("--json", action="store_true", help="for machines")
-    one = _add(commands, "check", verbs.check, "check site files without touching anything")
-    one.add_argument("sites", metavar="SITE|FILE", nargs="*", help="default: all")
-    one.add_argument("--all", action="store_true", help="every site file")
-    for name, function, text in (
-        ("start", verbs.start, "start sites and wait until they serve"),
-        ("stop", verbs.stop, "stop sites gracefully and wait until they are gone"),
-        ("restart", verbs.restart, "stop and start sites; listening sockets stay open"),
-        (
-            "reload",
-            verbs.reload,
-            "load new code and settings; fails, and the old goes on, if it must",
-        ),
-    ):
-        one = _add(commands, name, function, text, for_root=True)
-        one.add_argument("sites", metavar="SITE", nargs="*", help="default: all")
-        one.add_argument("--all", action="store_true", help="the same as no SITE")
-    _add(
-        commands,
-        "sync",
-        verbs.sync,
-        "start what is new, stop what is gone; nothing else moves",
-        for_root=True,
-    )
-    _add(
-        commands,
-        "reopen-logs",
-        verbs.reopen_logs,
-        "let running sites reopen their logs",
-        for_root=True,
-    )
-    one = _add(
-        commands, "run", verbs.run, "run sites in the foreground, without systemd", for_root=True
-    )
-    one.add_argument(
-        "sites", metavar="SITE", nargs="*", help="default: all that start by themselves"
-    )
-    one.add_argument("--all", action="store_true", help="all that start by themselves")
-
-
-def _add_units(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the verbs that only units use; they are not in the help."""
-    for name, function, for_root in (
-        ("prepare", service.prepare, True),
-        ("exec", service.execute, False),
-        ("refuse", service.refuse, False),
-        ("reload-site", service.reload_site, False),
-    ):
-        one = _add(commands, name, function, None, for_root=for_root)
-        one.add_argument("site", metavar="SITE")
-    _add(commands, "umbrella-start", service.umbrella_start, None, for_root=True)
-    _add(commands, "umbrella-stop", service.umbrella_stop, None, for_root=True)
-
-
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    verb: Verb,
-    text: str | None,
-    for_root: bool = False,
-) -> argparse.ArgumentParser:
-    if text is None:
-        added = commands.add_parser(name, allow_abbrev=False)
-    else:
-        added = commands.add_parser(name, help=text, description=text + ".", allow_abbrev=False)
-    added.set_defaults(verb=verb, for_root=for_root)
-    return added
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""The verbs of ``gunicornctl`` as a table: name, function, words for people, arguments.
+
+One row a verb, read by ``control`` (which runs it) and by ``manual`` (the page gunicornctl(8) and
+the completion of the shell). A verb's module is loaded when the verb is used: units call this
+command at every start, and most verbs are no business of theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from gunicorn.sites.context import Context
+
+    Verb = Callable[[Context, argparse.Namespace], int]
+
+
+class Argument(NamedTuple):
+    """One argument, in the words of ``argparse``."""
+
+    name: str
+    text: str
+    options: dict[str, Any] = {}
+
+
+class Command(NamedTuple):
+    """One verb. Without ``text`` it is for units only and in no help."""
+
+    name: str
+    #: module of this package and function in it
+    verb: str
+    text: str | None = None
+    for_root: bool = False
+    arguments: tuple[Argument, ...] = ()
+    #: more for the manual, paragraphs
+    more: str = ""
+
+    def load(self) -> Verb:
+        """Import what carries the verb out."""
+        module, function = self.verb.split(":")
+        found: Verb = getattr(importlib.import_module(f"gunicorn.sites.{module}"), function)
+        return found
+
+
+_ONE = Argument("site", "the site", {"metavar": "SITE"})
+_NEEDED = Argument("sites", "the sites", {"metavar": "SITE", "nargs": "+"})
+_SOME = Argument("sites", "default: all", {"metavar": "SITE", "nargs": "*"})
+_ALL = Argument("--all", "the same as no SITE", {"action": "store_true"})
+_JSON = Argument("--json", "for machines", {"action": "store_true"})
+
+COMMANDS: tuple[Command, ...] = (
+    Command("list", "verbs:list_sites", "show every site, one line each", arguments=(_JSON,)),
+    Command("status", "verbs:status", "show what is known of sites", arguments=(_SOME, _JSON)),
+    Command(
+        "check",
+        "verbs:check",
+        "check site files without touching anything",
+        arguments=(
+            Argument("sites", "default: all", {"metavar": "SITE|FILE", "nargs": "*"}),
+            Argument("--all", "every site file", {"action": "store_true"}),
+        ),
+    ),
+    Command(
+        "start",
+        "verbs:start",
+        "start sites and wait until they serve",
+        for_root=True,
+        arguments=(_SOME, _ALL),
+    ),
+    Command(
+        "stop",
+        "verbs:stop",
+        "stop sites gracefully and wait until they are gone",
+        for_root=True,
+        arguments=(_SOME, _ALL),
+    ),
+    Command(
+        "restart",
+        "verbs:restart",
+        "stop and start sites; listening sockets stay open",
+        for_root=True,
+        arguments=(_SOME, _ALL),
+    ),
+    Command(
+        "reload",
+        "verbs:reload",
+        "load new code and settings; fails, and the old goes on, if it must",
+        for_root=True,
+        arguments=(_SOME, _ALL),
+    ),
+    Command(
+        "sync",
+        "verbs:sync",
+        "start what is new, stop what is gone; nothing else moves",
+        for_root=True,
+    ),
+    Command(
+        "reopen-logs", "verbs:reopen_logs", "let running sites reopen their logs", for_root=True
+    ),
+    Command(
+        "run",
+        "verbs:run",
+        "run sites in the foreground, without systemd",
+        for_root=True,
+        arguments=(
+            Argument(
+                "sites",
+                "default: all that start by themselves",
+                {"metavar": "SITE", "nargs": "*"},
+            ),
+            Argument("--all", "all that start by themselves", {"action": "store_true"}),
+        ),
+    ),
+    Command("prepare", "service:prepare", for_root=True, arguments=(_ONE,)),
+    Command("exec", "service:execute", arguments=(_ONE,)),
+    Command("refuse", "service:refuse", arguments=(_ONE,)),
+    Command("reload-site", "service:reload_site", arguments=(_ONE,)),
+    Command("umbrella-start", "service:umbrella_start", for_root=True),
+    Command("umbrella-stop", "service:umbrella_stop", for_root=True),
+)

@@ -73,6 +73,7 @@ class Worker:
         self.max_requests = _life(cfg.max_requests, cfg.max_requests_jitter)
         self.debug = cfg.debug
         self.tmp = WorkerSlot()
+        self._is_loading = False
         #: the application; loaded by ``load_wsgi``
         self.wsgi: Any = None
         #: the response under way, for who must know that another will not follow
@@ -119,12 +120,15 @@ class Worker:
 
     def load_wsgi(self) -> None:
         """Import the application. What it raises keeps the worker from booting."""
+        self._is_loading = True
         try:
             self.wsgi = self.app.wsgi()
         except Exception:
             # Not any failure to boot: the application's own, with an exit status of its own.
             self.tmp.mark_failed(traceback.format_exc(), ExitStatus.APP_LOAD)
             raise
+        finally:
+            self._is_loading = False
 
     def run(self) -> None:
         """Serve until ``alive`` is false, calling ``notify`` at least every ``timeout`` seconds."""
@@ -156,8 +160,10 @@ class Worker:
             signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """TERM: finish what has begun, then leave."""
+        """TERM: finish what has begun, then leave; nothing has begun while the application loads."""
         self.alive = False
+        if self._is_loading:
+            self._leave(0)
         # A client that is told so sends its next request elsewhere, instead of into a closed door.
         # One that was promised another request keeps its connection.
         if self.answering is not None and not self.answering.headers_sent:

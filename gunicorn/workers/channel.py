@@ -45,6 +45,8 @@ HIGH_WATER = 16 * 1024 * 1024
 
 #: heartbeat while waiting in the name of an application, seconds
 _TICK = 1.0
+#: the most that TLS encrypts as one
+_RECORD = 16384
 #: SO_LINGER with no time: closing resets the connection
 _RESET = struct.pack("ii", 1, 0)
 
@@ -378,17 +380,24 @@ class TLSChannel(Channel):
         return data
 
     def _send_some(self, data: bytes | memoryview) -> int | None:
+        # OpenSSL wants what it could not write offered again, no shorter than it was. A record at a
+        # time keeps that true whatever the outbox does with the rest.
         try:
-            return int(self.sock.send(data))
+            return int(self.sock.send(data[:_RECORD]))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
         except OSError as exc:
             raise ClientDisconnected(str(exc)) from exc
 
     def send(self, data: bytes) -> int:
-        taken = (self._send_some(data) or 0) if self.outbox is None and data else 0
-        if taken < len(data):
-            self._keep(memoryview(data)[taken:])
+        rest = memoryview(data)
+        while rest and self.outbox is None:
+            taken = self._send_some(rest)
+            if taken is None:
+                break
+            rest = rest[taken:]
+        if rest:
+            self._keep(rest)
         return len(data)
 
     sendall = send

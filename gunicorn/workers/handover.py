@@ -22,6 +22,7 @@ this process.
 
 from __future__ import annotations
 
+import atexit
 import io
 import mmap
 import pickle
@@ -62,6 +63,7 @@ class Exchange:
         #: for each worker since when it is idle, or minus since when it is busy; 0.0 when it takes
         #: nothing any more. Places are given by age, modulo.
         self.idle_at = memoryview(self._page).cast("d")
+        atexit.register(self.close)
 
     def fileno(self) -> int:
         """The descriptor that is readable when a connection waits to be taken."""
@@ -98,7 +100,7 @@ class Exchange:
         return message, fds
 
     def close(self) -> None:
-        """For tests; in a server the exchange lives as long as the process."""
+        """At the end of the process; in a server the exchange lives as long."""
         self.taker.close()
         self.giver.close()
         self.idle_at.release()

@@ -35,7 +35,7 @@ WORKER_MEMORY = 64 * 1024 * 1024
 OUTBOX_FILE = 16 * 1024 * 1024
 
 _SENDFILE_MAX = 1 << 30
-_BLOCK = 256 * 1024
+_BLOCK = 16384
 
 
 def temporary_file(directory: str | None) -> IO[bytes]:

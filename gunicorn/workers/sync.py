@@ -69,7 +69,7 @@ class SyncWorker(base.Worker):
 
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
-        self._set_up()
+        self._admission.open()
         try:
             while self.alive and self._tend():
                 self._turn()
@@ -79,6 +79,11 @@ class SyncWorker(base.Worker):
 
     # -- set-up ------------------------------------------------------------------------------------
 
+    def load_wsgi(self) -> None:
+        """Load the application, and all else that can fail: a bad certificate is a failed boot."""
+        super().load_wsgi()
+        self._set_up()
+
     def _set_up(self) -> None:
         cfg = self.cfg
         policy = Policy.from_config(cfg, os.environ.get("SCRIPT_NAME", ""))
@@ -87,9 +92,6 @@ class SyncWorker(base.Worker):
         self._reactor = Reactor(waker)
         self._exchange = exchange = type(self).exchange
         self._admission = Admission(self, policy, self._reactor, exchange)
-        # Where this worker notes that it is idle; nobody reads it without an exchange.
-        self._idle_at: Any = [0.0] if exchange is None else exchange.idle_at
-        self._place = 0 if exchange is None else exchange.place(self.age)
         #: channels that have something to do without anything to wait for
         self._again: deque[Channel] = deque()
         self._keepalive = float(cfg.keepalive)
@@ -115,7 +117,11 @@ class SyncWorker(base.Worker):
             State.DRAIN: self._drain,
             State.LINGER: self._linger,
         }
-        self._admission.open()
+        # Where this worker notes that it is idle; nobody reads it without an exchange. Noted before
+        # the master hears that we are ready and tells others to leave: they ask who stays.
+        self._idle_at: Any = [0.0] if exchange is None else exchange.idle_at
+        self._place = 0 if exchange is None else exchange.place(self.age)
+        self._idle_at[self._place] = -self._now
 
     def _tear_down(self) -> None:
         if self._watcher is not None:
@@ -500,12 +506,10 @@ class SyncWorker(base.Worker):
     def _finish(self, channel: Channel) -> None:
         """End a connection whose answers are out, without a reset that could destroy them."""
         talk = channel.connection
-        if talk.buffered or not talk.body_done:
+        if talk.buffered or not talk.body_done or channel.is_tls:
             self._begin_linger(channel)
-            return
-        if channel.is_tls:
-            channel.half_close()
-        self._close(channel)
+        else:
+            self._close(channel)
 
     def _begin_linger(self, channel: Channel) -> None:
         # Closing with unread bytes makes the kernel send a reset, which overtakes the answer.
@@ -515,7 +519,7 @@ class SyncWorker(base.Worker):
         self._reactor.watch(channel, READ)
 
     def _linger(self, channel: Channel) -> None:
-        if channel.sock.recv(65536) == b"":
+        if channel.receive() == b"":
             self._close(channel)
 
     def _expire(self, channel: Channel) -> None:

@@ -160,7 +160,7 @@ class Worker:
             signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """TERM: finish what has begun, then leave; nothing has begun while the application loads."""
+        """TERM: finish what has begun, then leave; while the application loads nothing has."""
         self.alive = False
         if self._is_loading:
             self._leave(0)

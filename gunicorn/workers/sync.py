@@ -399,7 +399,7 @@ class SyncWorker(base.Worker):
     def _serve(self, channel: Channel, request: Request) -> None:
         channel.request = request
         channel.state = State.SERVE
-        channel.outcome = Outcome.BREAK
+        channel.outcome = Outcome.CLOSE
         others = len(self._reactor.items) - (1 if channel.mask else 0)
         if others or self._ready > 1 or self._again:
             self._have_watched()

@@ -73,6 +73,11 @@ def _request_line(resp: Any, req: Any, environ: Mapping[str, Any], span: timedel
 
 
 def _status(resp: Any, req: Any, environ: Mapping[str, Any], span: timedelta) -> str:
+    return status_of(resp)
+
+
+def status_of(resp: Any) -> str:
+    """Give the status code of an answer as text, a dash when it has none."""
     status = resp.status
     if isinstance(status, bytes):
         status = status.decode("latin-1")

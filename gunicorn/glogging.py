@@ -15,7 +15,7 @@ import traceback
 from datetime import timedelta
 from typing import Any
 
-from gunicorn import accesslog, logfiles
+from gunicorn import accesslog, logfiles, syslog
 from gunicorn.system import clock, fds, identity
 
 __all__ = ["Logger"]
@@ -76,28 +76,71 @@ class Logger:
     def setup(self, cfg: Any) -> None:
         """Make both loggers write where ``cfg`` says.
 
-        Raises ConfigError with the present set-up untouched.
+        Raises ConfigError: with the present set-up untouched, except that a logging configuration
+        of the user's may be half in force.
         """
+        if cfg.logconfig_dict or cfg.logconfig_json or cfg.logconfig:
+            self._setup_as_configured(cfg)
+        else:
+            self._setup_as_set(cfg)
+        self.cfg = cfg
+        self._format = self._compile(cfg.access_log_format)
+
+    def _setup_as_set(self, cfg: Any) -> None:
+        """Set up by the settings, a logging configuration not being among them."""
         error_handler = self._make_handler(cfg, cfg.errorlog)
         try:
             access_handler = self._make_handler(cfg, cfg.accesslog) if cfg.accesslog else None
         except BaseException:
-            error_handler.close_file()
+            error_handler.close()
             raise
-        self.cfg = cfg
         self.loglevel = self.LOG_LEVELS.get(str(cfg.loglevel).lower(), logging.INFO)
         self.error_log.setLevel(self.loglevel)
         self.access_log.setLevel(logging.INFO)
+        self.error_log.propagate = self.access_log.propagate = False
         error_handler.setFormatter(_Formatter(self.error_fmt, self.datefmt))
-        self._install(self.error_log, error_handler)
+        error_handlers: list[logging.Handler] = [error_handler]
+        access_handlers: list[logging.Handler] = []
         if access_handler is not None:
             access_handler.setFormatter(logging.Formatter(self.access_fmt, self.datefmt))
-        self._install(self.access_log, access_handler)
+            access_handlers.append(access_handler)
+        if cfg.syslog:
+            error_handlers.append(self._make_syslog_handler(cfg, "error"))
+            if not cfg.disable_redirect_access_to_syslog:
+                access_handlers.append(self._make_syslog_handler(cfg, "access"))
+        self._install(self.error_log, error_handlers)
+        self._install(self.access_log, access_handlers)
         self._access_handler = access_handler
         if cfg.capture_output and isinstance(error_handler, logfiles.FileHandler):
-            error_handler.mirror_on(1)
-            error_handler.mirror_on(2)
-        self._format = self._compile(cfg.access_log_format)
+            logfiles.capture_output(error_handler)
+        else:
+            logfiles.release_output()
+
+    def _setup_as_configured(self, cfg: Any) -> None:
+        """Set up by the logging configuration that the user has written."""
+        from gunicorn import logconfig  # and with it what few servers need of the library
+
+        source = logconfig.read(cfg)
+        assert source is not None
+        loggers = (self.error_log, self.access_log)
+        stale = [*_ours(self.error_log), *_ours(self.access_log)]
+        before = [handler for logger in loggers for handler in logger.handlers]
+        for logger in loggers:
+            # As Python makes loggers: what the configuration does not say goes to the root.
+            logger.propagate = True
+            logger.setLevel(logging.NOTSET)
+        logconfig.apply(cfg, source)
+        for logger in loggers:
+            for handler in stale:
+                logger.removeHandler(handler)
+            for handler in logger.handlers:
+                if handler not in before:
+                    handler._gunicorn = True  # type: ignore[attr-defined]
+        for handler in stale:
+            handler.close()
+        self.loglevel = self.error_log.getEffectiveLevel()
+        self._access_handler = None
+        logfiles.release_output()
 
     def _make_handler(self, cfg: Any, target: str) -> Handler:
         if target == "-":
@@ -105,15 +148,22 @@ class Logger:
         owner = None if identity.is_current(cfg.uid, cfg.gid) else (cfg.uid, cfg.gid)
         return logfiles.FileHandler(target, owner)
 
-    def _install(self, logger: logging.Logger, handler: logging.Handler | None) -> None:
-        stale = [found for found in logger.handlers if getattr(found, "_gunicorn", False)]
-        if handler is not None:
+    def _make_syslog_handler(self, cfg: Any, which: str) -> logging.Handler:
+        name = cfg.syslog_prefix or cfg.proc_name
+        # What ends a tag for syslogs must not be in it.
+        tag = "".join(c if c.isalnum() or c in "._-/" else "." for c in f"gunicorn.{name}.{which}")
+        handler = syslog.SyslogHandler(cfg.syslog_addr, cfg.syslog_facility, tag)
+        handler.setFormatter(logging.Formatter(self.syslog_fmt))
+        return handler
+
+    def _install(self, logger: logging.Logger, handlers: list[logging.Handler]) -> None:
+        stale = _ours(logger)
+        for handler in handlers:
             handler._gunicorn = True  # type: ignore[attr-defined]
             logger.addHandler(handler)
-        for found in stale:
-            logger.removeHandler(found)
-            close = getattr(found, "close_file", found.close)
-            close()
+        for handler in stale:
+            logger.removeHandler(handler)
+            handler.close()
 
     def _compile(self, text: str) -> accesslog.Format | None:
         # A subclass that makes its own atoms, or its own mapping of them, is asked for each
@@ -159,7 +209,7 @@ class Logger:
     @property
     def access_wanted(self) -> bool:
         """Whether somebody would see an access line; False: nobody need call ``access``."""
-        return bool(self.access_log.handlers) or type(self).access is not Logger.access
+        return self.access_log.hasHandlers() or type(self).access is not Logger.access
 
     def now(self) -> str:
         """Give the time stamp of an access line."""
@@ -174,7 +224,7 @@ class Logger:
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """Write the access line of one request. Never raises."""
         logger = self.access_log
-        if not logger.handlers or not logger.isEnabledFor(logging.INFO):
+        if not logger.hasHandlers() or not logger.isEnabledFor(logging.INFO):
             return
         try:
             if self._format is None:
@@ -220,3 +270,8 @@ class Logger:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of pid {os.getpid()}>"
+
+
+def _ours(logger: logging.Logger) -> list[logging.Handler]:
+    """Give the handlers of ``logger`` that a set-up has installed."""
+    return [handler for handler in logger.handlers if getattr(handler, "_gunicorn", False)]

@@ -15,7 +15,10 @@ import sys
 from gunicorn.errors import ConfigError
 from gunicorn.system import fds
 
-__all__ = ["FileHandler", "StreamHandler", "reopen_all"]
+__all__ = ["FileHandler", "StreamHandler", "capture_output", "release_output", "reopen_all"]
+
+#: descriptor of a captured standard stream -> a copy of what it led to before
+_released_to: dict[int, int] = {}
 
 
 class FileHandler(logging.Handler):
@@ -38,6 +41,11 @@ class FileHandler(logging.Handler):
     def mirror_on(self, fd: int) -> None:
         """Make descriptor ``fd`` (1 or 2) lead to this file too, now and after each reopening."""
         self._mirrors.append(fd)
+        if fd not in _released_to:
+            try:
+                _released_to[fd] = os.dup(fd)
+            except OSError:
+                pass  # closed, as it was before
         os.dup2(self.fd, fd)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -99,6 +107,24 @@ class StreamHandler(logging.Handler):
             stream.flush()
         except (OSError, ValueError):
             pass
+
+
+def capture_output(handler: FileHandler) -> None:
+    """Make the standard streams of this process, and of those it starts, lead to the file."""
+    for stream, fd in ((sys.stdout, 1), (sys.stderr, 2)):
+        handler.mirror_on(fd)
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # A file is buffered by the block: a print would be seen thousands of lines later.
+            reconfigure(line_buffering=True)
+
+
+def release_output() -> None:
+    """Undo :func:`capture_output`: the standard streams lead where they led before."""
+    while _released_to:
+        fd, before = _released_to.popitem()
+        os.dup2(before, fd)
+        fds.close_quietly(before)
 
 
 def reopen_all() -> list[str]:

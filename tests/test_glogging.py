@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gunicorn import accesslog, glogging
+from gunicorn.config import Config
 from gunicorn.errors import ConfigError
 
 SPAN = timedelta(microseconds=5)
@@ -34,10 +35,6 @@ def make(tmp_path: Path) -> Iterator[Make]:
             "errorlog": str(tmp_path / "error.log"),
             "accesslog": str(tmp_path / "access.log"),
             "access_log_format": "%(r)s %(s)s",
-            "loglevel": "info",
-            "capture_output": False,
-            "uid": os.geteuid(),
-            "gid": os.getegid(),
         }
         # pytest puts handlers of its own on loggers that do not propagate.
         for name in ("gunicorn.error", "gunicorn.access"):
@@ -45,7 +42,10 @@ def make(tmp_path: Path) -> Iterator[Make]:
             for handler in logger.handlers[:]:
                 if type(handler).__name__ == "LogCaptureHandler":
                     logger.removeHandler(handler)
-        return cls(SimpleNamespace(**(given | others)))
+        cfg = Config()
+        for name, value in (given | others).items():
+            cfg.set(name, value)
+        return cls(cfg)
 
     yield act
     for name in ("gunicorn.error", "gunicorn.access"):

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from tests.blackbox.case import DEFAULT, Profile, get, message, post
-from tests.harness import BrokenResponse, Connection, Server
+from tests.harness import BrokenResponse, Connection, Server, processes
 from tests.harness.fleet import Fleet
 
 RESET = struct.pack("ii", 1, 0)
@@ -273,6 +273,44 @@ def test_peers_that_never_read_hold_nobody(answering: Server) -> None:
         for connection in slow:
             body = connection.read_response().body
             assert len(body) in (3 << 20, 800_000)
+
+
+def test_pipeline_of_large_answers_is_not_kept_in_memory(answering: Server) -> None:
+    """What a peer does not read waits with the peer: the next request is not begun before."""
+    count = 20
+    (worker,) = answering.worker_pids()
+    with answering.connect() as connection:
+        connection.send(get(target="/big") * count)
+        assert is_served(answering, "/sized")
+        assert processes.resident_bytes(worker) < 100 << 20
+        for _ in range(count):
+            assert len(connection.read_response().body) == 3 << 20
+
+
+def test_idle_connections_make_room_at_the_cap(fleet: Fleet) -> None:
+    """Setting worker_connections: who only waits for another request gives way to who has one."""
+    profile = Profile("capped", "worker_connections = 5")
+    server = profile.serve(fleet, "tcp", "tests.apps.basic:echo")
+    with contextlib.ExitStack() as stack:
+        for at in range(20):
+            connection = stack.enter_context(server.connect())
+            connection.send(numbered(at))
+            assert connection.read_response().json()["RAW_URI"] == f"/{at}"
+
+
+def test_at_the_cap_the_next_client_waits_its_turn(fleet: Fleet) -> None:
+    """Setting worker_connections: nobody is refused; a place that is given up is taken."""
+    profile = Profile("capped", "worker_connections = 5")
+    server = profile.serve(fleet, "tcp", "tests.apps.basic:echo")
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(server.connect()) for _ in range(5)]
+        for connection in held:
+            connection.send(get()[:10])
+        waiting = stack.enter_context(server.connect())
+        waiting.send(numbered(6))
+        for connection in held:
+            connection.close()
+        assert waiting.read_response().json()["RAW_URI"] == "/6"
 
 
 def test_handshake_that_never_comes_holds_nobody(fleet: Fleet) -> None:

@@ -242,7 +242,7 @@ def test_hooks_of_a_life_are_called_in_order() -> None:
 # -- under load ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["tcp", "unix"])
+@pytest.fixture(params=["tcp", "unix", "tls"])
 def loaded(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Load]]:
     flags = ("--workers", "2")
     with Server("shop", *flags, bind=request.param, files={"shop.py": saying("0")}) as server:

@@ -6,10 +6,11 @@ import dataclasses
 import os
 import socket
 import stat
+import time
 
 import pytest
 
-from tests.harness import Finished, Server, run_gunicorn
+from tests.harness import Finished, Server, processes, run_gunicorn
 
 HELLO = "tests.apps.basic:hello"
 ANY_PORT = ("--bind", "127.0.0.1:0")
@@ -70,11 +71,12 @@ REFUSALS = [
     Refusal("config-mistyped-name", (HELLO,), 1, ("workrs", "workers"), "workrs = 3\n"),
     Refusal("config-hook-arity", (HELLO,), 1, ("when_ready",), "def when_ready(): pass\n"),
     # the check
+    Refusal("check-no-module", ("--check-config", "no.such.module"), 1, ("No module named 'no'",)),
     Refusal(
-        "check-no-module",
-        ("--check-config", "no.such.module"),
+        "check-raises",
+        ("--check-config", "tests.apps.unloadable"),
         1,
-        ("Error while loading the application",),
+        ("Error while loading the application:", "planned failure of the import"),
         is_traceback_shown=True,
     ),
     # the application cannot be loaded: 4
@@ -288,6 +290,26 @@ def test_raw_env_and_chdir_reach_the_application() -> None:
     }
     with Server("where", "--chdir", "sub", "--env", "COLOUR=blue", files=files) as server:
         assert server.get().body == b"blue/sub"
+
+
+@pytest.mark.parametrize(("mask", "mode"), [("0", 0o777), ("007", 0o770), ("0117", 0o660)])
+def test_umask_decides_who_may_connect(mask: str, mode: int) -> None:
+    """Reference 3.11, and B#29: a leading zero means octal."""
+    with Server(HELLO, "--umask", mask, bind="unix") as server:
+        assert stat.S_IMODE((server.directory / "socket").stat().st_mode) == mode
+
+
+def test_idle_server_does_not_spin() -> None:
+    """B#19: without a timeout there is no heartbeat, but still something to wait for.
+
+    This one takes the time it is about.
+    """
+    with Server(HELLO, "--timeout", "0") as server:
+        assert server.get().status == 200
+        pids = [server.pid, *server.worker_pids()]
+        before = sum(map(processes.cpu_seconds, pids))
+        time.sleep(1)
+        assert sum(map(processes.cpu_seconds, pids)) - before < 0.25
 
 
 def test_unix_socket_goes_with_the_server() -> None:

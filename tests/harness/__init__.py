@@ -9,6 +9,7 @@ and pidfds tell.  Nothing here imports the server's own code: a mistake there ca
 
 from __future__ import annotations
 
+from tests.harness import processes
 from tests.harness.client import BrokenResponse, Connection, NoResponse, Response
 from tests.harness.gate import Gate, Waiting
 from tests.harness.load import Load
@@ -26,5 +27,6 @@ __all__ = [
     "Server",
     "ServerFailed",
     "Waiting",
+    "processes",
     "run_gunicorn",
 ]

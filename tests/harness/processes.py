@@ -28,6 +28,30 @@ def stat_of(pid: int) -> tuple[str, int] | None:
     return state, int(parent)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Give the processor time ``pid`` has used so far, its own and the system's for it."""
+    fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    """Give the memory of ``pid`` that is in use now."""
+    pages = int((PROC / str(pid) / "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def ids_of(pid: int) -> dict[str, list[int]]:
+    """Give the numbers behind Uid, Gid and Groups of ``pid``, and CapEff as one number."""
+    found = {}
+    for line in (PROC / str(pid) / "status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name in ("Uid", "Gid", "Groups"):
+            found[name] = [int(word) for word in value.split()]
+        elif name == "CapEff":
+            found[name] = [int(value, 16)]
+    return found
+
+
 def all_pids() -> list[int]:
     return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
 

@@ -80,7 +80,7 @@ class Worker:
         self.answering: Any = None
         #: what an idle worker waits for
         self.wait_fds: list[Any] = []
-        #: today's plugins look for it; reloading on changed code is not ours
+        #: with the setting ``reload``: what watches the code
         self.reloader: Any = None
 
     def __str__(self) -> str:
@@ -112,7 +112,14 @@ class Worker:
         # Before the application is imported: importing may take long, and TERM must end it.
         self.init_signals()
 
+        if self.cfg.reload:
+            from gunicorn.workers import reloader  # for development only
+
+            self.reloader = reloader.Reloader(self)
+            self.reloader.start()
         self.load_wsgi()
+        if self.reloader is not None:
+            self.reloader.arm()
         self.booted = True
         self.cfg.post_worker_init(self)
         self.tmp.mark_ready()
@@ -121,13 +128,26 @@ class Worker:
     def load_wsgi(self) -> None:
         """Import the application. What it raises keeps the worker from booting."""
         self._is_loading = True
+        # A system call of an import that restarts by itself would keep TERM waiting.
+        signal.siginterrupt(signal.SIGTERM, True)
         try:
             self.wsgi = self.app.wsgi()
-        except Exception:
-            # Not any failure to boot: the application's own, with an exit status of its own.
-            self.tmp.mark_failed(traceback.format_exc(), ExitStatus.APP_LOAD)
+        except LeaveNow:
             raise
+        except BaseException as exc:
+            if self.reloader is not None:
+                self.log.exception(
+                    "The application cannot be loaded; waiting for its code to change"
+                )
+                self.wsgi = self.reloader.explain(exc)
+            elif isinstance(exc, Exception):
+                # Not any failure to boot: the application's, with an exit status of its own.
+                self.tmp.mark_failed(traceback.format_exc(), ExitStatus.APP_LOAD)
+                raise
+            else:
+                raise
         finally:
+            signal.siginterrupt(signal.SIGTERM, False)
             self._is_loading = False
 
     def run(self) -> None:

@@ -1,0 +1,342 @@
+"""The master as a process: its control socket, deaths, users. Signals are in tests/blackbox."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import Gate, Server, ServerFailed
+
+PID = "tests.apps.basic:pid"
+HELLO = "tests.apps.basic:hello"
+GATED = "tests.apps.gate:application"
+
+CONTROL = "control_socket = 'control.test'\n"
+
+GOOD = """\
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "%d")])
+    return [b"%s"]
+"""
+
+
+def app(word: str) -> str:
+    return GOOD % (len(word), word)
+
+
+def ask(server: Server, **request: Any) -> dict[str, Any]:
+    """Send one request to the control socket and give the answer."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(30)
+        peer.connect(str(server.directory / "control.test"))
+        peer.sendall(json.dumps(request).encode() + b"\n")
+        data = b""
+        while chunk := peer.recv(65536):
+            data += chunk
+    answer: dict[str, Any] = json.loads(data)
+    return answer
+
+
+@contextlib.contextmanager
+def controlled(*flags: str, word: str = "one", conf: str = "", **others: Any) -> Iterator[Server]:
+    files = {"conf.py": CONTROL + conf, "shop.py": app(word)}
+    with Server("shop", "-c", "conf.py", *flags, files=files, **others) as server:
+        yield server
+
+
+# -- the control socket ----------------------------------------------------------------------------
+
+
+def test_status_tells_of_every_worker() -> None:
+    with controlled("--workers", "2") as server:
+        for _ in range(3):
+            server.get()
+        status = ask(server, command="status")
+        assert status["ok"] is True
+        assert (status["protocol"], status["pid"], status["generation"]) == (1, server.pid, 1)
+        workers = status["workers"]
+        assert sorted(worker["pid"] for worker in workers) == sorted(server.worker_pids())
+        assert all(worker["ready"] for worker in workers)
+        assert sum(worker["requests"] for worker in workers) == 3
+        assert status["listeners"][0].startswith("http://127.0.0.1:")
+        assert status["reloading"] is False
+    assert not (server.directory / "control.test").exists()
+
+
+def test_reload_answers_with_the_new_generation_serving() -> None:
+    with controlled("--workers", "2") as server:
+        (server.directory / "shop.py").write_text(app("newer"))
+        assert ask(server, command="reload") == {"ok": True, "generation": 2}
+        server.wait_workers(lambda pids: len(pids) == 2)
+        assert {server.get().body for _ in range(8)} == {b"newer"}
+
+
+def test_reload_to_broken_code_and_back() -> None:
+    with controlled("--workers", "2", expect_errors=True) as server:
+        before = server.worker_pids()
+        (server.directory / "shop.py").write_text("import no_such_module_at_all\n")
+        verdict = ask(server, command="reload")
+        assert verdict["ok"] is False
+        assert verdict["error"].endswith("No module named 'no_such_module_at_all'")
+        assert "\n" not in verdict["error"]
+        assert 'shop.py", line 1' in verdict["traceback"]
+        assert server.get().body == b"one"
+        server.wait_workers(lambda pids: pids == before)
+        assert ask(server, command="status")["generation"] == 1
+        (server.directory / "shop.py").write_text(app("mended"))
+        assert ask(server, command="reload") == {"ok": True, "generation": 3}
+        assert server.get().body == b"mended"
+
+
+def test_reload_to_a_wrong_configuration_names_the_place() -> None:
+    with controlled(expect_errors=True) as server:
+        (server.directory / "conf.py").write_text(CONTROL + "tiemout = 5\n")
+        verdict = ask(server, command="reload")
+        assert verdict["ok"] is False
+        assert "tiemout" in verdict["error"] and "conf.py" in verdict["error"]
+        assert server.get().body == b"one"
+
+
+def test_code_that_never_boots_is_withdrawn_after_boot_timeout() -> None:
+    with controlled(expect_errors=True) as server:
+        before = server.worker_pids()
+        (server.directory / "conf.py").write_text(CONTROL + "boot_timeout = 1\n")
+        (server.directory / "shop.py").write_text("import threading\nthreading.Event().wait()\n")
+        verdict = ask(server, command="reload")
+        assert verdict["ok"] is False
+        assert "boot timeout" in verdict["error"]
+        assert server.get().body == b"one"
+        server.wait_workers(lambda pids: pids == before)
+
+
+def test_two_who_ask_during_a_reload_share_the_next_one() -> None:
+    """What they deployed may have come too late for the reload that is under way."""
+    with Gate() as gate, controlled(env=gate.env) as server:
+        slow = "from tests.apps import gate\n" + app("slow")
+        slow += "list(gate.application({'PATH_INFO': '/wait'}, lambda status, headers: None))\n"
+        (server.directory / "shop.py").write_text(slow)
+        verdicts: list[dict[str, Any]] = []
+        threads = [
+            threading.Thread(target=lambda: verdicts.append(ask(server, command="reload")))
+            for _ in range(3)
+        ]
+        threads[0].start()
+        booting = gate.next_arrival()
+        (server.directory / "shop.py").write_text(app("late"))
+        for thread in threads[1:]:
+            thread.start()
+        # Their requests have been read when a status asked for after them is answered.
+        while ask(server, command="status")["reloading"] is False:
+            pass
+        booting.let_go()
+        for thread in threads:
+            thread.join()
+        generations = [verdict["generation"] for verdict in verdicts]
+        assert generations[0] == 2
+        assert server.get().body == b"late"
+        assert generations[-1] >= 3
+
+
+def test_reopen_answers_when_every_worker_writes_to_the_new_file() -> None:
+    with controlled("--workers", "3", "--access-logfile", "access.log") as server:
+        server.get()
+        path = server.directory / "access.log"
+        path.rename(server.directory / "access.log.1")
+        assert ask(server, command="reopen") == {"ok": True}
+        # The answer itself promises that nobody uses the old file any more.
+        before = (server.directory / "access.log.1").read_text()
+        for _ in range(20):
+            server.get()
+        assert (server.directory / "access.log.1").read_text() == before
+
+
+def test_number_of_workers() -> None:
+    with controlled() as server:
+        assert ask(server, command="workers", change=1) == {"ok": True, "workers": 2}
+        server.wait_workers(lambda pids: len(pids) == 2)
+        assert ask(server, command="workers", change=-1) == {"ok": True, "workers": 1}
+        server.wait_workers(lambda pids: len(pids) == 1)
+        for change in (0, 2, True, "1", None):
+            assert ask(server, command="workers", change=change)["ok"] is False
+
+
+def test_stop() -> None:
+    with controlled() as server:
+        assert ask(server, command="stop", graceful=True) == {"ok": True}
+        assert server.wait() == 0
+
+
+def test_unknown_command_names_the_known_ones() -> None:
+    with controlled() as server:
+        answer = ask(server, command="restart")
+        assert answer["ok"] is False
+        assert "reload" in answer["error"]
+
+
+def test_reload_that_is_cut_short_by_a_stop_is_answered() -> None:
+    with Gate() as gate, controlled(env=gate.env, expect_errors=True) as server:
+        slow = "from tests.apps import gate\n"
+        slow += "list(gate.application({'PATH_INFO': '/wait'}, lambda status, headers: None))\n"
+        (server.directory / "shop.py").write_text(slow)
+        verdicts: list[dict[str, Any]] = []
+        thread = threading.Thread(target=lambda: verdicts.append(ask(server, command="reload")))
+        thread.start()
+        gate.next_arrival()
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+        thread.join()
+        assert verdicts == [{"ok": False, "error": "the server is stopping", "traceback": ""}]
+
+
+# -- deaths ----------------------------------------------------------------------------------------
+
+
+def test_silent_worker_is_told_from_one_killed_from_outside() -> None:
+    with (
+        Gate() as gate,
+        Server(GATED, "--timeout", "1", env=gate.env, expect_errors=True) as server,
+    ):
+        with server.connect() as connection:
+            connection.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+            silent = gate.next_arrival().pid
+            said = server.wait_log(f"Worker (pid:{silent})", start=0)
+            assert f"Worker (pid:{silent}) exited with code 1 (timeout)" in said
+        (other,) = server.wait_workers(lambda pids: len(pids) == 1 and silent not in pids)
+        with server.log_contains(f"Worker (pid:{other}) was sent SIGKILL!\n"):
+            os.kill(other, signal.SIGKILL)
+
+
+def test_crash_loop_is_told_once_and_slowed_down() -> None:
+    with Server(PID, expect_errors=True) as server:
+        (pid,) = server.wait_workers(lambda pids: len(pids) == 1)
+        for _ in range(2):
+            os.kill(pid, signal.SIGKILL)
+            (pid,) = server.wait_workers(lambda pids, old=pid: len(pids) == 1 and old not in pids)
+            # Ready, so that its end is one of a worker that did not stay.
+            assert int(server.get().body) == pid
+        said = server.wait_log("workers keep dying early", start=0)
+        assert said.count("workers keep dying early") == 1
+        server.wait_log("workers stay up again", start=0)
+
+
+def test_hundred_mixed_signals_end_with_the_right_number_of_workers() -> None:
+    choice = random.Random(4)
+    kinds = [signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1, signal.SIGCHLD]
+    with Server(PID, "--workers", "2", expect_errors=["Worker (pid:"]) as server:
+        for _ in range(100):
+            server.signal(choice.choice(kinds))
+        count = server.log_text().count("Reloaded: ")
+        # The kernel merges signals that come without a wait between them, so how many workers the
+        # hundred made is anybody's guess; the reload makes it two again, and is the last word.
+        server.signal(signal.SIGHUP)
+        server.wait_log("Reloaded: ", start=0, count=count + 1)
+        server.wait_workers(lambda pids: len(pids) == 2)
+        assert int(server.get().body) in server.worker_pids()
+
+
+def test_stop_during_the_first_boot() -> None:
+    """Nobody waits for an application that has not been loaded yet."""
+    with Gate() as gate:
+        slow = "from tests.apps import gate\n"
+        slow += "list(gate.application({'PATH_INFO': '/wait'}, lambda status, headers: None))\n"
+        server = Server("shop", files={"shop.py": slow}, env=gate.env)
+
+        def stop() -> None:
+            gate.next_arrival()
+            server.signal(signal.SIGTERM)
+
+        thread = threading.Thread(target=stop)
+        thread.start()
+        with pytest.raises(ServerFailed, match="ended with 0 before it was ready"):
+            server.__enter__()
+        thread.join()
+
+
+# -- start-up --------------------------------------------------------------------------------------
+
+
+def test_hooks_come_in_their_order() -> None:
+    names = ["on_starting", "when_ready", "pre_fork", "post_fork", "post_worker_init",
+             "worker_exit", "child_exit", "on_exit", "nworkers_changed"]  # fmt: skip
+    conf = """import os
+def say(name):
+    with open('hooks.test', 'a') as file:
+        file.write(name + '\\n')
+def on_starting(server):
+    assert server.LISTENERS == [] and server.pid == os.getpid()
+    say('on_starting')
+"""
+    for name in names[1:]:
+        count = {"pre_fork": 2, "post_fork": 2, "worker_exit": 2, "child_exit": 2}.get(name, 1)
+        count = 3 if name == "nworkers_changed" else count
+        arguments = ", ".join("abc"[:count])
+        conf += f"def {name}({arguments}):\n    say('{name}')\n"
+    with Server(HELLO, "-c", "conf.py", files={"conf.py": conf}) as server:
+        assert server.get().status == 200
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+        assert (server.directory / "hooks.test").read_text().split() == [
+            "nworkers_changed", "on_starting", "when_ready", "pre_fork", "post_fork",
+            "post_worker_init", "worker_exit", "child_exit", "on_exit",
+        ]  # fmt: skip
+
+
+def test_ready_is_told_when_every_worker_is() -> None:
+    with Server(HELLO, "--workers", "3") as server:
+        told = server.notifications
+        assert told.count("READY=1") == 1
+        server.wait_notification("STATUS=generation 1: 3 of 3 workers ready")
+
+
+def test_reload_is_told_to_the_service_manager() -> None:
+    with controlled() as server:
+        assert ask(server, command="reload")["ok"] is True
+        server.wait_notification("READY=1", 2)
+        told = server.notifications
+        begun = told.index("RELOADING=1")
+        assert told[begun + 1].startswith("MONOTONIC_USEC=")
+        assert "READY=1" in told[begun:]
+
+
+def test_watchdog_of_the_service_manager_is_fed() -> None:
+    with Server(HELLO, env={"WATCHDOG_USEC": "300000"}) as server:
+        server.wait_notification("WATCHDOG=1", 2)
+
+
+def test_failure_is_told_on_standard_error_when_the_log_is_a_file() -> None:
+    server = Server("no_such_module_at_all", "--error-logfile", "error.log")
+    with pytest.raises(ServerFailed, match="ended with 4") as caught:
+        server.__enter__()
+    notes = "".join(caught.value.__notes__)
+    lines = [line for line in notes.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1
+    assert "no_such_module_at_all" in lines[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have workers of another user")
+def test_workers_of_another_user_reopen_their_logs(tmp_path: Path) -> None:
+    flags = ("--user", "nobody", "--group", "nogroup", "--access-logfile", "access.log")
+    with Server(PID, *flags, "--workers", "2") as server:
+        server.directory.chmod(0o755)
+        for pid in server.worker_pids():
+            status = Path(f"/proc/{pid}/status").read_text()
+            assert "Uid:\t65534\t65534\t65534\t65534\n" in status
+            assert "Groups:\t65534 \n" in status
+        server.get()
+        (server.directory / "access.log").rename(server.directory / "access.log.1")
+        with server.log_contains("Handling signal: usr1"):
+            server.signal(signal.SIGUSR1)
+        assert (server.directory / "access.log.1").stat().st_uid == 65534
+        while not (server.directory / "access.log").exists():
+            pass
+        assert (server.directory / "access.log").stat().st_uid == 65534

@@ -24,7 +24,26 @@ SUITES = ("bookworm", "trixie")
 
 #: What a machine for the tests has before our packages come: everything that they depend on, so that
 #: `apt-get install ./gunicorn.deb` needs no network, and what the tests look with.
-SERVER = ["systemd", "systemd-sysv", "dbus", "adduser", "logrotate", "cron", "curl", "ca-certificates", "iproute2", "procps", "util-linux", "python3", "python3-venv", "python3-django", "python3-flask", "python3-daemon", "python3-setproctitle", "nginx-light"]
+SERVER = [
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "adduser",
+    "logrotate",
+    "cron",
+    "curl",
+    "ca-certificates",
+    "iproute2",
+    "procps",
+    "util-linux",
+    "python3",
+    "python3-venv",
+    "python3-django",
+    "python3-flask",
+    "python3-daemon",
+    "python3-setproctitle",
+    "nginx-light",
+]
 
 #: The machine of somebody who has just cloned the repository: not even make or python3.
 MINIMAL: list[str] = []

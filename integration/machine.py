@@ -7,9 +7,8 @@ Facts found out first, and what they mean here:
 * `--volatile=overlay` forgets everything at a reboot. So the disk is an overlayfs of our own over the read-only base
   image; it is mounted in a mount namespace that only nspawn and the machine live in, hence nothing has to be
   unmounted, whatever way the machine ends.
-* The machine has a private network: ports of this host and of other machines do not exist in it. Commands that
-  must reach a package archive enter every namespace except that one (`network="host"`): maintainer scripts
-  then still talk to the machine's systemd, whose sockets are files.
+* The machine has a private network: ports of this host and of other machines do not exist in it. The one way out,
+  to the package archive, is `door.py`.
 * nspawn is told by the kernel when the test process dies (parent-death signal), and takes the machine along.
 """
 
@@ -49,7 +48,7 @@ class Machine:
     def __init__(
         self, name: str, base: Path, init: bool = True, binds: dict[Path, str] | None = None
     ):
-        """`init`: boot systemd; without it PID 1 is a stub and the machine has this host's network.
+        """`init`: boot systemd; without it PID 1 is a stub that reaps, as in many containers.
 
         `binds` are directories of this host, seen read-only at a path of the machine.
         """
@@ -79,11 +78,11 @@ class Machine:
             (self.scratch / part).mkdir(exist_ok=True)
         command = [
             "systemd-nspawn", f"--directory={self.scratch}/root", f"--machine={self.name}",
-            "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--resolv-conf=copy-host",
+            "--register=no", "--keep-unit", "--quiet", "--private-network", "--console=pipe", "--resolv-conf=copy-host",
         ]  # fmt: skip
         command += [f"--bind-ro={source}:{target}" for source, target in self.binds.items()]
         if self.init:
-            command += ["--boot", "--private-network"]
+            command += ["--boot"]
         else:
             command += ["--as-pid2", "sleep", "infinity"]
         overlay = f"lowerdir={self.base},upperdir={self.scratch}/upper,workdir={self.scratch}/work"
@@ -183,19 +182,10 @@ class Machine:
             raise AssertionError(f"{self.name} is not running\n{self.console_text()}")
         return leader
 
-    def prefix(self, network: str = "own") -> list[str]:
+    def prefix(self) -> list[str]:
         """Return the words that put a command, run on this host, into the machine."""
-        spaces = [
-            "-m",
-            "-u",
-            "-i",
-            "-p",
-            "-C",
-            "-r",
-            "-w",
-        ]  # -r and -w without values: the leader's own
-        if network == "own":
-            spaces.append("-n")
+        # -r and -w without values: root and working directory are the leader's own
+        spaces = ["-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"]
         words = ["nsenter", "-t", str(self._leader()), *spaces, "env", "-i"]
         return words + [f"{name}={value}" for name, value in ENVIRONMENT.items()]
 
@@ -204,7 +194,6 @@ class Machine:
         command: str | list[str],
         *,
         check: int | None = 0,
-        network: str = "own",
         user: str | None = None,
         input: str | None = None,
         timeout: float = 600.0,
@@ -224,7 +213,7 @@ class Machine:
                 *words,
             ]
         done = subprocess.run(
-            self.prefix(network) + words,
+            self.prefix() + words,
             stdin=None if input is not None else subprocess.DEVNULL,
             input=input, capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
@@ -245,8 +234,9 @@ class Machine:
         self.run(["sh", "-c", script, "sh", path, owner, f"{mode:o}"], input=text)
 
     def copy(self, source: Path, target: str, owner: str = "root") -> None:
-        """Put a copy of a directory of this host into the machine."""
-        pack = ["tar", "-C", str(source), "--exclude=__pycache__", "-cf", "-", "."]
+        """Put a copy of a directory of this host into the machine, without what tools made in it."""
+        made = ["__pycache__", "./.git", "./.venv", "./.*_cache"]
+        pack = ["tar", "-C", str(source), *[f"--exclude={name}" for name in made], "-cf", "-", "."]
         packed = subprocess.run(pack, stdout=subprocess.PIPE, check=True).stdout
         script = 'mkdir -p "$1" && tar -C "$1" --no-same-owner -xf - && chown -R "$2:" "$1"'
         subprocess.run(

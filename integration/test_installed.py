@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from integration.door import Door
 from integration.machine import Machine
 from integration.waiting import wait_until
 
@@ -29,19 +30,17 @@ def test_installing_over_the_archives_own_package_is_an_upgrade(
     machine_of: Any, suite: str
 ) -> None:
     machine = machine_of(suite)
-    machine.run("apt-get update", network="host")
-    machine.run("apt-get install -y --no-install-recommends gunicorn", network="host")
+    with Door(machine):
+        machine.run("apt-get update")
+        machine.run("apt-get install -y --no-install-recommends gunicorn")
     before = machine.output("dpkg-query -W -f '${Version}' gunicorn")
     assert before != VERSION
     machine.run("apt-get install -y /packages/*.deb")
-    machine.run("apt-get update", network="host")
     after = machine.output(
         "apt-cache policy gunicorn python3-gunicorn | grep -E 'Installed|Candidate'"
     )
     assert after.split()[1::2] == [VERSION] * 4, "the archive's version would take ours away again"
-    assert machine.output("gunicorn --version").endswith(
-        f"{VERSION})"
-    ) or VERSION in machine.output("gunicorn --version")
+    assert VERSION in machine.output("gunicorn --version")
 
 
 @pytest.mark.parametrize("name", ["gunicorn", "python3-gunicorn"])

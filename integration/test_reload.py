@@ -12,10 +12,12 @@ from integration.machine import Machine
 from integration.waiting import wait_until
 
 CODE = {"shop": "/srv/shop/goods/views.py", "blog": "/srv/blog/blog.py"}
+#: imported before the site is ready, while Django imports its views with the first request
+SHOP_LOADS = "/srv/shop/shop/wsgi.py"
 
 
-def edit(machine: Machine, name: str, old: str, new: str) -> None:
-    path = CODE[name]
+def edit(machine: Machine, name: str, old: str, new: str, path: str = "") -> None:
+    path = path or CODE[name]
     text = machine.output(["cat", path])
     assert old in text
     machine.write(path, text.replace(old, new) + "\n")
@@ -30,10 +32,11 @@ def release(machine: Machine, name: str) -> str:
 @pytest.fixture
 def code(fleet: Machine) -> Iterator[Machine]:
     """The machine; afterwards both sites run the code they had."""
-    before = {name: fleet.output(["cat", path]) for name, path in CODE.items()}
+    files = [*CODE.items(), ("shop", SHOP_LOADS)]
+    before = {path: fleet.output(["cat", path]) for _, path in files}
     yield fleet
-    for name, path in CODE.items():
-        fleet.write(path, before[name] + "\n")
+    for name, path in files:
+        fleet.write(path, before[path] + "\n")
         fleet.run(f"chgrp {name} {path}")
     fleet.run("systemctl reload gunicorn")
 
@@ -94,7 +97,7 @@ def test_reload_of_code_that_does_not_load_fails_and_the_old_serves(
     workers = machine.workers("gunicorn@shop")
     with Load(machine, "shop.test") as load:
         load.more(50)
-        edit(machine, "shop", 'RELEASE = "release 1"', "RELEASE = nonsense")
+        edit(machine, "shop", "application = ", "application = nonsense or ", SHOP_LOADS)
         done = machine.run(command, check=None)
         assert done.returncode != 0
         load.more(100)

@@ -1,7 +1,4 @@
-"""The same site files without systemd: `gunicornctl run` in a container, and the init script.
-
-The machine shares this host's network, so its sites listen on Unix sockets only.
-"""
+"""The same site files without systemd: `gunicornctl run` in a container, and the init script."""
 
 from __future__ import annotations
 

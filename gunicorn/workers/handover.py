@@ -27,6 +27,7 @@ import io
 import mmap
 import pickle
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,10 @@ __all__ = ["TICK", "Exchange", "Watcher", "pack", "unpack"]
 TICK = 0.01
 #: how long the watcher listens for events at a time, during which the request may have ended
 _LISTEN = 0.05
+#: the shortest pause while nobody is idle
+_PAUSE = 0.0005
+#: seconds between two chances for the watcher to run while a CPU-bound application does
+_SWITCH = 0.0005
 #: a worker that noted itself idle longer ago than this has died: idle ones note it every second
 _FRESH = 2.5
 #: received descriptors are for this process only, like all others
@@ -220,17 +225,29 @@ class Watcher(threading.Thread):
             seen = number
 
     def _help_during(self, number: int) -> None:
+        # A CPU-bound application gives the interpreter away every 5 ms, and each system call of a
+        # hand-over asks for it anew: for the length of this request others are asked to be quicker.
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(min(interval, _SWITCH))
+        try:
+            self._help_while(number)
+        finally:
+            sys.setswitchinterval(interval)
+
+    def _help_while(self, number: int) -> None:
         events: list[tuple[int, int]] = []
-        while True:
-            if not self._gate.acquire(blocking=False):
-                return
+        pause = _PAUSE
+        while self._gate.acquire(blocking=False):
             try:
                 if self._request_number() != number:
                     return
                 did_something = self._help(events)
             finally:
                 self._gate.release()
-            if events and not did_something:
-                # They stay ready: without a pause we would spin.
-                time.sleep(TICK)
+            if did_something or not events:
+                pause = _PAUSE
+            else:
+                # They stay ready: without a pause we would spin. A sibling may be idle any moment.
+                time.sleep(pause)
+                pause = min(2 * pause, TICK)
             events = self._wait(_LISTEN)

@@ -189,8 +189,10 @@ class SyncWorker(base.Worker):
         """Finish the requests that have begun, for ``graceful_timeout`` seconds at most."""
         items = self._reactor.items
         self._admission.shut()
+        self.tmp.mark_leaving()
         self._idle_at[self._place] = 0.0
-        deadline = self._now + self.cfg.graceful_timeout
+        # A little less than the master grants, which kills at the end of it.
+        deadline = self._now + self.cfg.graceful_timeout * 0.95
         fresh_until = self._now + self.FRESH_SECONDS
         wait = False
         while self._now < deadline:

@@ -23,10 +23,10 @@ from typing import Any, NoReturn
 import gunicorn
 from gunicorn import sock
 from gunicorn.errors import ConfigError, ExitStatus, HaltServer
-from gunicorn.master import commands, confirm, control, crew, generation, phases
+from gunicorn.master import commands, confirm, control, generation, phases, reloads
 from gunicorn.master.phases import Phase
 from gunicorn.pidfile import Pidfile
-from gunicorn.system import clock, daemonize, notify, proctitle, signals
+from gunicorn.system import clock, daemonize, proctitle, signals
 
 __all__ = ["Arbiter"]
 
@@ -36,7 +36,7 @@ TICK = 1.0
 LAST_SECONDS = 5.0
 
 
-class Arbiter(crew.Crew):
+class Arbiter(reloads.Reloads):
     """The master of one server; ``run()`` ends with the process."""
 
     WORKER_BOOT_ERROR = int(ExitStatus.WORKER_BOOT)
@@ -46,7 +46,6 @@ class Arbiter(crew.Crew):
     SIG_NAMES = {signum: signals.name_of(signum) for signum in phases.SIGNALS}
     START_CTX: dict[Any, Any] = {}
 
-    pidfile: Pidfile | None = None
     reexec_pid = 0
     master_name = "Master"
 
@@ -61,12 +60,7 @@ class Arbiter(crew.Crew):
         self.SIG_QUEUE: list[int] = []
         self._num_workers: int | None = None
         self._signal_pipe: signals.SignalPipe | None = None
-        self._control: control.ControlSocket | None = None
-        self._turnover: generation.Turnover | None = None
-        self._reload_askers: list[generation.Asker] = []
         self._stop_is_quick = False
-        self._status_told = ""
-        self._notifier = notify.Notifier.take_from(os.environ)
         self._next_ping = 0.0
         self.START_CTX.update({"args": sys.argv[:], "cwd": str(Path.cwd()), 0: sys.executable})
         self.setup(app)
@@ -100,15 +94,6 @@ class Arbiter(crew.Crew):
         self.adopt(app.cfg, app.cfg.logger_class(app.cfg))
         if self.cfg.debug:
             self.log.debug("Current configuration:\n%s", self.cfg)
-
-    def adopt(self, cfg: Any, log: Any) -> None:
-        """Put a configuration in force from now on; running workers keep theirs."""
-        worker_class = cfg.worker_class
-        self.cfg, self.log, self.worker_class = cfg, log, worker_class
-        self.debug = cfg.debug
-        self.timeout = cfg.timeout
-        self.proc_name = cfg.proc_name
-        self.num_workers = cfg.workers
 
     def wakeup(self) -> None:
         """End the present wait of the loop."""
@@ -159,7 +144,7 @@ class Arbiter(crew.Crew):
             self.LISTENERS = sock.create_listeners(
                 dict.fromkeys(self.cfg.address), self.cfg, self.log, wait=self._wait_to_retry
             )
-        self._open_control()
+        self.open_control()
         self.log.debug("Arbiter booted")
         urls = ",".join(map(str, self.LISTENERS))
         self.log.info("Listening at: %s (%s)", urls, self.pid)
@@ -341,76 +326,10 @@ class Arbiter(crew.Crew):
             sock.close_listener(listener)
         self.LISTENERS = []
 
-    # -- reloading ---------------------------------------------------------------------------------
+    # -- the control socket ------------------------------------------------------------------------
 
-    def ask_reload(self, asker: generation.Asker) -> None:
-        """Reload, and let ``asker`` know how it ended."""
-        self._reload_askers.append(asker)
-        phases.admit(self.SIG_QUEUE, [signal.SIGHUP])
-        self.wakeup()
-
-    def reload(self) -> None:
-        """Begin a reload; its verdict comes with the reports of the new workers."""
-        self._notifier.send(
-            f"RELOADING=1\nMONOTONIC_USEC={clock.monotonic_usec()}\nSTATUS=reloading"
-        )
-        turnover = generation.Turnover(self, self._take_askers())
-        error = turnover.begin()
-        if error is not None:
-            turnover.fail(error)
-            self._now_running()
-            return
-        assert turnover.trial is not None
-        self._turnover, self._trial = turnover, turnover.trial
-        self.phase = Phase.RELOADING
-
-    def _take_askers(self) -> list[generation.Asker]:
-        askers, self._reload_askers = self._reload_askers, []
-        return askers
-
-    def _settle(self) -> None:
-        """Act on the verdict of the trial, once there is one."""
-        outcome = self._trial.outcome
-        if outcome is generation.Outcome.PENDING:
-            return
-        if self.phase is Phase.STARTING:
-            # Failure has halted the server where it was reaped.
-            self._now_running()
-            daemonize.tell_launcher(ExitStatus.OK)
-        elif self.phase is Phase.RELOADING and self._turnover is not None:
-            turnover, self._turnover = self._turnover, None
-            if outcome is generation.Outcome.PROVEN:
-                turnover.succeed()
-                self._adopt_names()
-            else:
-                cause = self._trial.cause
-                turnover.fail(generation.ReloadError(generation.last_line(cause), cause))
-            self._now_running()
-
-    def _now_running(self) -> None:
-        self.phase = Phase.RUNNING
-        self._notifier.send("READY=1")
-        self._status_told = ""
-
-    def _adopt_names(self) -> None:
-        """Follow the new configuration where the file system and ``ps`` know us by name."""
-        proctitle.set_title(f"master [{self.proc_name}]")
-        try:
-            if self.cfg.pidfile and self.pidfile is None:
-                self.pidfile = Pidfile(self.cfg.pidfile)
-                self.pidfile.create(self.pid)
-            elif self.pidfile is not None and self.cfg.pidfile != self.pidfile.fname:
-                if self.cfg.pidfile:
-                    self.pidfile.rename(self.cfg.pidfile)
-                else:
-                    self.pidfile.unlink()
-                    self.pidfile = None
-            if getattr(self.cfg, "control_socket", None) != (self._control and self._control.path):
-                self._open_control()
-        except ConfigError as exc:
-            self.log.error("after the reload: %s", exc)
-
-    def _open_control(self) -> None:
+    def open_control(self) -> None:
+        """Have the control socket that the configuration names. Raises ConfigError."""
         path = getattr(self.cfg, "control_socket", None)
         handle = commands.Commands(self).handle
         mode = self.cfg.control_socket_mode if path else 0

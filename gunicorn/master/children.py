@@ -16,6 +16,7 @@ __all__ = [
     "Child",
     "Children",
     "Failed",
+    "Left",
     "Message",
     "Ready",
     "Reaped",
@@ -55,6 +56,8 @@ class Child:
     ready_at: float | None = None
     retire_deadline: float | None = None
     aborted_at: float | None = None
+    #: False once it has said that it takes no new connection
+    accepts: bool = True
     state: State = State.STARTING
     #: why we killed it, for the log: "timeout", "graceful timeout"...
     killed_for: str = ""
@@ -101,6 +104,11 @@ class ReplaceAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Retired:
     pid: int
     deadline: float
@@ -118,7 +126,7 @@ class Reaped:
     pid: int
 
 
-Message = Spawned | Ready | Failed | ReplaceAsked | Retired | Aborted | Reaped
+Message = Spawned | Ready | Failed | ReplaceAsked | Left | Retired | Aborted | Reaped
 
 
 class Children:
@@ -150,6 +158,8 @@ class Children:
                 child.failure, child.failure_status = text, status
             case ReplaceAsked() if child.is_serving:
                 child.state = State.LEAVING
+            case Left():
+                child.accepts = False
             case Retired(_, deadline) if child.state is not State.KILLED:
                 child.state = State.RETIRING
                 child.retire_deadline = deadline
@@ -178,6 +188,10 @@ class Children:
     def ready(self, generation: int) -> list[Child]:
         """Give the workers of a generation that take requests and are to stay, oldest first."""
         return [child for child in self.serving(generation) if child.state is State.READY]
+
+    def are_gone_before(self, generation: int) -> bool:
+        """Say whether no worker of an earlier generation takes new connections."""
+        return not any(child.accepts for child in self if child.generation < generation)
 
     def leaving(self, generation: int) -> list[Child]:
         """Give the workers of a generation that wait for a successor, oldest first."""

@@ -124,6 +124,8 @@ class Crew:
                     self._trial.ready(pid)
             elif report.kind == "failed":
                 self.children.update(children.Failed(pid, report.text, report.exit_status))
+            elif report.kind == "leaving":
+                self.children.update(children.Left(pid))
             elif report.kind == "replace":
                 self.children.update(children.ReplaceAsked(pid))
             elif report.kind == "reopened":

@@ -86,6 +86,7 @@ class Turnover:
         self.server = server
         self.askers = askers
         self.trial: Trial | None = None
+        self.is_proven = False
         self._old_cfg, self._old_log = server.cfg, server.log
         self._old_count = server.num_workers
         self._old_generation = server.generation
@@ -140,10 +141,15 @@ class Turnover:
 
     def succeed(self) -> None:
         """Retire the old generation and give up what only it used."""
+        self.is_proven = True
         server = self.server
         server.retire_before(server.generation)
         for listener in self._gone:
             sock.close_listener(listener)
+
+    def finish(self) -> None:
+        """Give the verdict: from now on whoever connects is served by the new generation."""
+        server = self.server
         server.log.info(
             "Reloaded: generation %d serves, workers: %d", server.generation, server.num_workers
         )
@@ -161,6 +167,9 @@ class Turnover:
 
     def abandon(self) -> None:
         """The master stops: nobody will know how it would have ended."""
+        if self.is_proven:
+            self.finish()
+            return
         for listener in self._gone:
             sock.close_listener(listener)
         self._tell(ReloadError("the server is stopping"))

@@ -27,7 +27,7 @@ _TEXT_LIMIT = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One message of a worker: ``kind`` is ready, failed, reopened or replace."""
+    """One message of a worker: ``kind`` is ready, failed, reopened, leaving or replace."""
 
     kind: str
     text: str = ""
@@ -87,6 +87,10 @@ class WorkerSlot:
     def mark_reopened(self) -> None:
         """Tell the master that this worker writes to the reopened log files."""
         self._send({"kind": "reopened"})
+
+    def mark_leaving(self) -> None:
+        """Tell the master that this worker accepts no new connection any more."""
+        self._send({"kind": "leaving"})
 
     def ask_replacement(self) -> None:
         """Ask the master for a successor; the worker goes on serving until it is told to stop."""

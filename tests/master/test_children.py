@@ -88,3 +88,12 @@ def test_unknown_pid_is_nobody() -> None:
     assert made.update(children.Ready(77, 1.0)) is None
     assert made.update(children.Reaped(77)) is None
     assert made.get(77) is None
+
+
+def test_old_generation_is_gone_when_none_of_it_accepts() -> None:
+    made = registry(1, 2)
+    made.update(children.Spawned(3, 3, 2, "new", 0.0))
+    assert not made.are_gone_before(2)
+    made.update(children.Left(1))
+    made.update(children.Reaped(2))
+    assert made.are_gone_before(2)

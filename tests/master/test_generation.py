@@ -149,6 +149,15 @@ def test_old_generation_is_retired_only_after_success(master: Master) -> None:
     assert (error, master.calls, heard.verdicts) == (None, ["spawn 2"], [])
     turnover.succeed()
     assert master.calls == ["spawn 2", "retire before 2"]
+    assert heard.verdicts == []
+    turnover.finish()
+    assert heard.verdicts == [2]
+
+
+def test_stop_after_the_proof_does_not_take_the_verdict_back(master: Master) -> None:
+    turnover, _, heard = begin(master, config(FIRST))
+    turnover.succeed()
+    turnover.abandon()
     assert heard.verdicts == [2]
 
 

@@ -1,11 +1,12 @@
 """Base images: a Debian tree per suite and purpose, made once with mmdebstrap and then only read.
 
-They live outside the clone, in `$GUNICORN_MACHINES` or /var/tmp/gunicorn-machines, as SUITE-HASH where the hash
-covers everything that went into the tree: another package list is another image, never a stale one. A tree is
-built under a temporary name and renamed, so that a name that exists is complete.
+They live outside the clone, in `$GUNICORN_MACHINES` or /var/tmp/gunicorn-machines, as SUITE-HASH
+where the hash covers everything that went into the tree: another package list is another image,
+never a stale one. A tree is built under a temporary name and renamed, so that a name that exists is
+complete.
 
-The mirror is read from this machine's own apt sources at run time; no host is written down anywhere.
-`python3 -m integration.bases [SUITE...]` builds the images ahead of a test run.
+The mirror is read from this machine's own apt sources at run time; no host is written down
+anywhere. `python3 -m integration.bases [SUITE...]` builds the images ahead of a test run.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from pathlib import Path
 
 SUITES = ("bookworm", "trixie")
 
-#: What a machine for the tests has before our packages come: everything that they depend on, so that
-#: `apt-get install ./gunicorn.deb` needs no network, and what the tests look with.
+#: What a machine for the tests has before our packages come: everything that they depend on, so
+#: that `apt-get install ./gunicorn.deb` needs no network, and what the tests look with.
 SERVER = [
     "systemd",
     "systemd-sysv",
@@ -60,7 +61,7 @@ def home() -> Path:
 
 
 def base(suite: str, packages: list[str] | None = None, variant: str = "apt") -> Path:
-    """Return the directory of the image of `suite` with `packages`, building it when it is not there yet."""
+    """Return the directory of the image of `suite`, building it when it is not there yet."""
     wanted = SERVER if packages is None else packages
     recipe = "\n".join([suite, variant, *sorted(wanted)])
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
@@ -144,7 +145,7 @@ def _is_debian_suite(name: str) -> bool:
 
 
 def _apt_options() -> list[str]:
-    """Pass on what this machine's apt needs to reach its mirror: proxies, and whether old indexes are fine."""
+    """Pass on what apt needs here to reach its mirror: proxies, whether old indexes are fine."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
     wanted = re.compile(r"Acquire::(Check-Valid-Until|Check-Date|Retries|https?::Proxy)\b[^\n]*;$")
     return [f"--aptopt={line}" for line in dump.splitlines() if wanted.match(line)]

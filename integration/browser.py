@@ -1,7 +1,8 @@
 """A browser as far as these tests need one: cookies, forms with hidden fields, file uploads.
 
-Requests are made by the standard library, in a process of their own inside the machine's network namespace: one
-process per browser, fed with pickled calls, so that cookies and the connection live as long as the browser does.
+Requests are made by the standard library, in a process of their own inside the machine's network
+namespace: one process per browser, fed with pickled calls, so that cookies and the connection live
+as long as the browser does.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 `machine_of(suite)`   a booted Debian with nothing of ours on it; each call boots another one
 `packages`            the directory of the built .debs
-`fleet`               one machine per suite, kept for the whole run: the packages installed with apt-get, the welcome site,
-                      a Django project as site `shop`, a Flask application in a virtualenv as site `blog`, nginx before both
+`fleet`               one machine per suite, kept for the whole run: the packages installed with
+                      apt-get, the welcome site, a Django project as site `shop`, a Flask
+                      application in a virtualenv as site `blog`, nginx before both
 
-A test leaves the fleet as it found it: sites running, configuration restored. Whatever it breaks on purpose it breaks on
-a site of its own. Tests that end a machine's life boot their own.
+A test leaves the fleet as it found it: sites running, configuration restored. Whatever it breaks on
+purpose it breaks on a site of its own. Tests that end a machine's life boot their own.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The .debs of this tree: scripts/test has built them already, otherwise they are built here."""
+    """The .debs of this tree: built by scripts/test already, otherwise here."""
     built = os.environ.get("GUNICORN_PACKAGES")
     if built:
         return Path(built)
@@ -65,7 +66,7 @@ def suite(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def machine_of(packages: Path) -> Iterator[Callable[..., Machine]]:
-    """Boot machines that end with the test: `machine_of(suite)`, with the packages under /packages."""
+    """Boot machines that end with the test; the packages are under /packages."""
     with ExitStack() as stack:
 
         def boot(suite: str, **options: Any) -> Machine:

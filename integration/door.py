@@ -1,8 +1,9 @@
 """A door from a machine to the package archive: an HTTP proxy between two network namespaces.
 
-A machine has a network of its own, in which its ports are nobody else's. To install from the archive it needs one
-way out: this proxy listens on the machine's loopback and connects from here. apt in the machine is told of it; nothing
-else can be reached through it than the host of our own apt sources.
+A machine has a network of its own, in which its ports are nobody else's. To install from the
+archive it needs one way out: this proxy listens on the machine's loopback and connects from here.
+apt in the machine is told of it; nothing else can be reached through it than the host of our own
+apt sources.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _listen_in(namespace: Path) -> socket.socket:
-    """Return a listening socket of another network namespace; a thread goes there and comes not back."""
+    """Return a listening socket of another network namespace, where a thread goes for it."""
     made: list[socket.socket] = []
     failed: list[OSError] = []
 

@@ -14,7 +14,8 @@ from integration.machine import Machine
 
 APPS = Path(__file__).parent / "apps"
 
-#: Neither Debian 12 (2.2) nor 13 (3.1) has this one: a site that answers with it has it from its virtualenv.
+#: Neither Debian 12 (2.2) nor 13 (3.1) has this one: a site that answers with it has it from its
+#: virtualenv.
 FLASK = "3.0.3"
 PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
 
@@ -24,7 +25,7 @@ UPLOADED = 5 * 1024 * 1024
 
 
 def flask_wheels(suite: str) -> Path:
-    """Return a directory with the wheels of the blog's virtualenv, fetched with pip once and then kept."""
+    """Return a directory with the wheels of the blog's virtualenv, fetched once and kept."""
     directory = bases.home() / f"wheels-{suite}-flask-{FLASK}"
     bases.home().mkdir(parents=True, exist_ok=True)
     with directory.with_suffix(".lock").open("w") as lock:

@@ -1,8 +1,9 @@
 """Requests without a pause, every failure counted: both a script and the tests' handle on it.
 
-Run as a script it knows the standard library only, for it runs in the network namespace of a machine. Half of its
-threads keep their connection, half make a new one for every request. It ends when its standard input does, or after
-`--count` requests, and never later than `--seconds`; then it prints one JSON record.
+Run as a script it knows the standard library only, for it runs in the network namespace of a
+machine. Half of its threads keep their connection, half make a new one for every request. It ends
+when its standard input does, or after `--count` requests, and never later than `--seconds`; then it
+prints one JSON record.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PROGRESS_EVERY = 20
 
 
 class Load:
-    """A running load on a machine; a context manager. `stop()` gives the report, once and for all."""
+    """A running load on a machine; a context manager. `stop()` ends it and gives the report."""
 
     def __init__(
         self, machine: Machine, host: str, path: str = "/version", threads: int = 4, port: int = 80
@@ -34,17 +35,10 @@ class Load:
         self.report: dict[str, Any] = {}
         self._done = 0
         self._progress = threading.Condition()
+        script = [sys.executable, "-I", str(Path(__file__).resolve())]
+        options = [f"--port={port}", f"--host={host}", f"--path={path}", f"--threads={threads}"]
         self._process = subprocess.Popen(
-            [
-                "nsenter",
-                "-t",
-                str(machine.leader),
-                "-n",
-                sys.executable,
-                "-I",
-                str(Path(__file__).resolve()),
-            ]
-            + [f"--port={port}", f"--host={host}", f"--path={path}", f"--threads={threads}"],
+            ["nsenter", "-t", str(machine.leader), "-n", *script, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -2,14 +2,15 @@
 
 Facts found out first, and what they mean here:
 
-* Two containers started from the same cgroup share one tree of units: stray pids, stops that hang. So each nspawn
-  is started inside a cgroup of its own, made in every hierarchy systemd uses.
-* `--volatile=overlay` forgets everything at a reboot. So the disk is an overlayfs of our own over the read-only base
-  image; it is mounted in a mount namespace that only nspawn and the machine live in, hence nothing has to be
-  unmounted, whatever way the machine ends.
-* The machine has a private network: ports of this host and of other machines do not exist in it. The one way out,
-  to the package archive, is `door.py`.
-* nspawn is told by the kernel when the test process dies (parent-death signal), and takes the machine along.
+* Two containers started from the same cgroup share one tree of units: stray pids, stops that hang.
+  So each nspawn is started inside a cgroup of its own, made in every hierarchy systemd uses.
+* `--volatile=overlay` forgets everything at a reboot. So the disk is an overlayfs of our own over
+  the read-only base image; it is mounted in a mount namespace that only nspawn and the machine live
+  in, hence nothing has to be unmounted, whatever way the machine ends.
+* The machine has a private network: ports of this host and of other machines do not exist in it.
+  The one way out, to the package archive, is `door.py`.
+* nspawn is told by the kernel when the test process dies (parent-death signal), and takes the
+  machine along.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Machine:
             (self.scratch / part).mkdir(exist_ok=True)
         command = [
             "systemd-nspawn", f"--directory={self.scratch}/root", f"--machine={self.name}",
-            "--register=no", "--keep-unit", "--quiet", "--private-network", "--console=pipe", "--resolv-conf=copy-host",
+            "--register=no", "--keep-unit", "--quiet", "--private-network", "--console=pipe",
         ]  # fmt: skip
         command += [f"--bind-ro={source}:{target}" for source, target in self.binds.items()]
         if self.init:
@@ -130,7 +131,8 @@ class Machine:
         process = self._process
         assert process is not None
         self.run("systemctl reboot", check=None)
-        # With --keep-unit, nspawn does not start the machine again itself: it says "again" by its status.
+        # With --keep-unit, nspawn does not start the machine again itself: it says "again" by its
+        # status.
         status = process.wait(BOOT_TIMEOUT)
         assert status == REBOOT_STATUS, f"{self.name} ended with {status}\n{self.console_text()}"
         self.boot()
@@ -198,7 +200,7 @@ class Machine:
         input: str | None = None,
         timeout: float = 600.0,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `command` (a list, or text for the shell) in the machine, as root or as `user`.
+        """Run `command` (a list, or text for the shell) in the machine.
 
         `check` is the exit status that is expected; None accepts any.
         """
@@ -218,8 +220,9 @@ class Machine:
             input=input, capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
         if check is not None and done.returncode != check:
+            said = done.stdout[-6000:] + done.stderr[-6000:]
             raise CommandError(
-                f"{self.name}: {command!r} ended with {done.returncode}, not {check}\n{done.stdout[-6000:]}{done.stderr[-6000:]}"
+                f"{self.name}: {command!r} ended with {done.returncode}, not {check}\n{said}"
             )
         return done
 
@@ -234,21 +237,20 @@ class Machine:
         self.run(["sh", "-c", script, "sh", path, owner, f"{mode:o}"], input=text)
 
     def copy(self, source: Path, target: str, owner: str = "root") -> None:
-        """Put a copy of a directory of this host into the machine, without what tools made in it."""
+        """Put a copy of a directory of this host into the machine, less what tools made in it."""
         made = ["__pycache__", "./.git", "./.venv", "./.*_cache"]
         pack = ["tar", "-C", str(source), *[f"--exclude={name}" for name in made], "-cf", "-", "."]
         packed = subprocess.run(pack, stdout=subprocess.PIPE, check=True).stdout
         script = 'mkdir -p "$1" && tar -C "$1" --no-same-owner -xf - && chown -R "$2:" "$1"'
-        subprocess.run(
-            self.prefix() + ["sh", "-c", script, "sh", target, owner], input=packed, check=True
-        )
+        unpack = [*self.prefix(), "sh", "-c", script, "sh", target, owner]
+        subprocess.run(unpack, input=packed, check=True)
 
     def main_pid(self, unit: str) -> int:
         """Return the pid (inside the machine) of a unit's main process, 0 when it has none."""
         return int(self.output(["systemctl", "show", "-P", "MainPID", unit]))
 
     def pids(self, unit: str) -> list[int]:
-        """Return the pids (inside the machine) of every process in a unit's cgroup, oldest first."""
+        """Put a copy of a directory of this host into the machine, less what tools made there."""
         group = self.output(["systemctl", "show", "-P", "ControlGroup", unit])
         if not group:
             return []
@@ -278,7 +280,7 @@ def _descendants(pid: int) -> Iterator[int]:
 
 
 def _pid_inside(pid: int) -> int | None:
-    """Return the pid of a process as its innermost pid namespace numbers it, None for one of our own."""
+    """Return a pid as its innermost namespace numbers it, None for a process of our own."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("NSpid:"):

@@ -1,11 +1,12 @@
 """testinfra's way into a `Machine`: every command goes through nsenter.
 
-testinfra asks for a backend by the text of an address, so running machines are kept by name in `machines`;
-`host_of(machine)` returns the testinfra host of one.
+testinfra asks for a backend by the text of an address, so running machines are kept by name in
+`machines`; `host_of(machine)` returns the testinfra host of one.
 """
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import testinfra
@@ -27,14 +28,7 @@ class NspawnBackend(BaseBackend):
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         # quote() puts the arguments in; without arguments a % in the command stays what it is.
         text = self.quote(command, *args) if args else command
-        return self.run_local(
-            self.quote(" ".join(["%s"] * len(words)), *words)
-            if (words := self._words(text))
-            else text
-        )
-
-    def _words(self, text: str) -> list[str]:
-        return [*machines[self.name].prefix(), "sh", "-c", text]
+        return self.run_local(shlex.join([*machines[self.name].prefix(), "sh", "-c", text]))
 
 
 def host_of(machine: Machine) -> Any:

@@ -1,4 +1,4 @@
-"""What is there right after `apt-get install`: packages, account, units, files and modes, a page that answers."""
+"""What is there right after `apt-get install`: account, units, files, a page that answers."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ def test_stranger_cannot_read(fleet: Machine, owner: str, stranger: str, path: s
 def test_stranger_cannot_connect(fleet: Machine, owner: str, stranger: str, socket: str) -> None:
     script = (
         "import socket\n"
-        "try: socket.socket(socket.AF_UNIX).connect('/run/gunicorn/%s/%s')\n"
-        "except PermissionError: print('refused')" % (owner, socket)
+        f"try: socket.socket(socket.AF_UNIX).connect('/run/gunicorn/{owner}/{socket}')\n"
+        "except PermissionError: print('refused')"
     )
     assert fleet.run(["python3", "-c", script], user=stranger).stdout == "refused\n"
 
@@ -108,7 +108,8 @@ def test_site_file_with_secrets_is_for_its_group_only(fleet: Machine) -> None:
 def test_proxy_can_connect_by_its_group_only(fleet: Machine) -> None:
     for name in SITES:
         done = fleet.run(
-            f"curl --silent -o /dev/null -w '%{{http_code}}' --unix-socket /run/gunicorn/{name}/socket http://{name}.test/version",
+            f"curl --silent -o /dev/null -w '%{{http_code}}' "
+            f"--unix-socket /run/gunicorn/{name}/socket http://{name}.test/version",
             user="www-data",
         )
         assert done.stdout == "200"
@@ -119,7 +120,7 @@ def test_proxy_can_connect_by_its_group_only(fleet: Machine) -> None:
 
 @pytest.mark.parametrize("name", SITES)
 def test_sandbox_of_the_running_unit(fleet: Machine, name: str) -> None:
-    """Seen from inside the unit's mount namespace: its own directories and nothing else can be written."""
+    """From inside the unit's mount namespace only its own directories can be written."""
     main = fleet.main_pid(f"gunicorn@{name}")
     inside = f"nsenter -t {main} -m setpriv --reuid={name} --regid={name} --init-groups"
     for path in (f"/run/gunicorn/{name}", f"/var/log/gunicorn/{name}", "/tmp"):

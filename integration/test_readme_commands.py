@@ -1,4 +1,4 @@
-"""`sudo scripts/install` on machines that have nothing: as the README promises, with systemd and without."""
+"""`sudo scripts/install` on machines that have nothing, with systemd and without."""
 
 from __future__ import annotations
 

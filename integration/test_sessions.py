@@ -71,12 +71,11 @@ def test_flask_session_with_login_upload_and_download(fleet: Machine) -> None:
 def test_chunked_upload_without_the_proxy(fleet: Machine) -> None:
     """nginx sends lengths; curl straight at the socket sends chunks."""
     done = fleet.output(
-        "head -c 300000 /dev/zero | curl --silent --unix-socket /run/gunicorn/blog/socket -H 'Transfer-Encoding: chunked' "
-        "-H 'X-Csrf: none' -F file=@- -o /dev/null -w '%{http_code}' http://blog.test/upload"
+        "head -c 300000 /dev/zero | curl --silent --unix-socket /run/gunicorn/blog/socket "
+        "-H 'Transfer-Encoding: chunked' -H 'X-Csrf: none' -F file=@- "
+        "-o /dev/null -w '%{http_code}' http://blog.test/upload"
     )
-    assert done == "403", (
-        "the application has read the whole form and refuses it for its missing session"
-    )
+    assert done == "403", "the application refuses it for its missing session"
 
 
 def test_virtualenv_has_its_own_flask_and_no_gunicorn(fleet: Machine) -> None:

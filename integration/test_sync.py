@@ -8,8 +8,8 @@ import pytest
 
 from integration.load import Load
 from integration.machine import Machine
-from integration.waiting import wait_until
 from integration.test_broken_sites import FILE, GOOD
+from integration.waiting import wait_until
 
 
 @pytest.fixture

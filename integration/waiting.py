@@ -18,7 +18,8 @@ def wait_until(
     timeout: float = 30.0,
     every: float = 0.05,
 ) -> T:
-    """Poll `condition` until it is true and return its value; fail with `what` after `timeout` seconds.
+    """Poll `condition` until it is true and return its value; fail with `what` after `timeout`
+    seconds.
 
     `what` may be a function: then it is called at the deadline, to tell what was seen instead.
     """

@@ -40,7 +40,8 @@ def environment():
 def login():
     if flask.request.method == "GET":
         token = flask.session.setdefault("csrf", secrets.token_hex(16))
-        return f'<form method="post"><input type="hidden" name="csrf" value="{token}"><input name="name"></form>'
+        field = f'<input type="hidden" name="csrf" value="{token}">'
+        return f'<form method="post">{field}<input name="name"></form>'
     if not hmac.compare_digest(flask.request.form.get("csrf", ""), flask.session.get("csrf", "-")):
         flask.abort(403)
     flask.session["name"] = flask.request.form["name"]

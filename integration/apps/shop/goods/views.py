@@ -46,7 +46,7 @@ def upload(request):
         name = default_storage.save(data.name, data)
         return JsonResponse({"name": os.path.basename(name)})  # noqa: PTH119
     page = engines["django"].from_string(
-        '<form method="post" enctype="multipart/form-data">{% csrf_token %}{{ form }}<button>Send</button></form>'
+        '<form method="post" enctype="multipart/form-data">{% csrf_token %}{{ form }}</form>'
     )
     return HttpResponse(page.render({"form": form}, request))
 

@@ -64,6 +64,17 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        "show",
+        "show:show",
+        "show a site's keys and values; secrets of its env_file stay where they are",
+        arguments=(
+            _ONE,
+            Argument("--origin", "with file and line of each value", {"action": "store_true"}),
+            Argument("--all", "also settings that nobody gave", {"action": "store_true"}),
+            _JSON,
+        ),
+    ),
+    Command(
         "start",
         "verbs:start",
         "start sites and wait until they serve",

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``gunicornctl`` and give its exit status; the entry point of the command."""
     parser = make_parser()
     options = parser.parse_args(arguments)
-    if getattr(options, "all", False) and options.sites:
+    if getattr(options, "all", False) and getattr(options, "sites", None):
         parser.error("either --all or SITE")
     row: Command = options.row
     context = Context()

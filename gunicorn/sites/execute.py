@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gunicorn.sites import account as accounts
-from gunicorn.sites import launch
+from gunicorn.sites import envfile, launch
 from gunicorn.sites.account import Account
 from gunicorn.sites.paths import Paths
 from gunicorn.sites.site import Site, SiteError, read_site
@@ -51,16 +51,25 @@ def execute(name: str, paths: Paths, rules: Rules = ROOT_ONLY) -> None:
                 f"{os.getegid()}: gunicornctl sync, then gunicornctl restart {name}"
             ]
         )
-    command = command_of(site, account, os.environ)
+    reason = envfile.problem(site, rules)
+    if reason:
+        raise SiteError([reason])
+    command = command_of(site, account, os.environ, envfile.read_credential(site, os.environ))
     check_reachable(site, command)
     os.execve(command.program, command.arguments, command.environment)
 
 
-def command_of(site: Site, account: Account, inherited: Mapping[str, str]) -> Command:
+def command_of(
+    site: Site,
+    account: Account,
+    inherited: Mapping[str, str],
+    secrets: Mapping[str, str] | None = None,
+) -> Command:
     """Say what to execute for a site. Looks at the file system only for the virtualenv's program.
 
     ``inherited`` is what the service manager gave (its sockets, its watchdog, its language); the
-    site's own variables win over it.
+    site's own variables win over it. ``secrets`` are those of its ``env_file``; a name that is also
+    in ``[env]`` has the value there, as it would after a reload, which cannot read the file.
     """
     program = interpreter_of(site)
     environment = dict(inherited)
@@ -74,6 +83,7 @@ def command_of(site: Site, account: Account, inherited: Mapping[str, str]) -> Co
         environment["VIRTUAL_ENV"] = str(Path(program).parent.parent)
         search = f"{Path(program).parent}:{search}"
     environment["PATH"] = search
+    environment.update(secrets or {})
     environment.update(site.env)
     return Command(program, [program, LAUNCHER, "--site", site.name], environment)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gunicorn.errors import ConfigError
 from gunicorn.sites import site as site_file
 from gunicorn.sites import trust
 from gunicorn.sites.document import Document
@@ -79,10 +78,10 @@ def _read_one(
     if spoilt:
         return Broken(name, path, spoilt)
     try:
-        return site_file.parse_site(name, path, trust.read_trusted(path, rules), defaults)
+        own = site_file.read_document(path, rules)
+        if own is None:
+            return Broken(name, path, [f"{path}: a link that leads nowhere"])
+        documents = [*site_file.read_dropins(name, paths, rules), own]
+        return site_file.make_site(name, path, [*documents, *([defaults] if defaults else [])])
     except SiteError as error:
         return Broken(name, path, error.problems)
-    except ConfigError as error:
-        return Broken(name, path, [str(error)])
-    except OSError as error:
-        return Broken(name, path, [f"{path}: cannot be read: {(error.strerror or '').lower()}"])

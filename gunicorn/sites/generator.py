@@ -21,7 +21,7 @@ import os
 import sys
 from pathlib import Path
 
-from gunicorn.sites import accountfiles, units
+from gunicorn.sites import accountfiles, envfile, units
 from gunicorn.sites.fleet import Broken, read_fleet
 from gunicorn.sites.paths import UMBRELLA, Paths, unit_of
 from gunicorn.sites.site import Site
@@ -48,8 +48,8 @@ def generate(target: Path, paths: Paths, rules: Rules = ROOT_ONLY) -> list[str]:
     accounts = accountfiles.AccountFiles(paths.root)
     for name, entry in read_fleet(paths, rules).items():
         try:
-            missing = accounts.missing(entry) if isinstance(entry, Site) else []
-            lines += _write(target, Broken(name, entry.path, missing) if missing else entry)
+            problems = _problems(entry, accounts, rules) if isinstance(entry, Site) else []
+            lines += _write(target, Broken(name, entry.path, problems) if problems else entry)
         except Exception as error:
             lines.append(f"{paths.site_file(name)}: no unit written: {error}")
             try:
@@ -57,6 +57,12 @@ def generate(target: Path, paths: Paths, rules: Rules = ROOT_ONLY) -> list[str]:
             except OSError:
                 pass  # said above; the template alone refuses to start a site it knows nothing of
     return lines
+
+
+def _problems(site: Site, accounts: accountfiles.AccountFiles, rules: Rules) -> list[str]:
+    """Tell what systemd would fail over before a command of ours could say why."""
+    secret = envfile.problem(site, rules)
+    return accounts.missing(site) + ([secret] if secret else [])
 
 
 def _write(target: Path, entry: Site | Broken) -> list[str]:

@@ -24,6 +24,7 @@ _MANAGER = re.compile(r"(NOTIFY_SOCKET|MAINPID|GUNICORN_FD|FDSTORE|(LISTEN|WATCH
 
 MODES = ("wsgi",)
 LATER_MODES = ("django", "paster")
+HOMES = ("hidden", "read-only", "writable")
 STARTS = ("auto", "manual", "disabled")
 
 
@@ -105,6 +106,26 @@ def check_paths(value: Any) -> tuple[str, ...]:
     return tuple(check_path(item) for item in items)
 
 
+def check_env_file(value: Any) -> str:
+    path = check_path(value)
+    if set(path) & set(":%\\ "):
+        raise ValueError("a path without blanks, colons, '%' and backslashes is expected")
+    return path
+
+
+def check_yes(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false is expected, not {describe(value)}")
+    return value
+
+
+def check_home(value: Any) -> str:
+    text = _text(value)
+    if text not in HOMES:
+        raise ValueError(f"{text!r} is not one of {', '.join(HOMES)}")
+    return text
+
+
 def check_start(value: Any) -> str:
     text = _text(value)
     if text not in STARTS:
@@ -182,6 +203,11 @@ SITE_KEYS: dict[str, Key] = {
     "socket_group": Key(check_account, "www-data", "Group that may connect to the Unix socket."),
     "socket_mode": Key(check_socket_mode, 0o660, "Mode of the Unix socket."),
     "config": Key(check_path, None, "Python settings file, read by the site's own master only."),
+    "env_file": Key(
+        check_env_file,
+        None,
+        "File of NAME=value lines with secrets, root's and closed to others; read by root.",
+    ),
     "writable": Key(check_paths, (), "Directories the site may write to under systemd's sandbox."),
 }
 
@@ -190,6 +216,50 @@ LIMIT_KEYS: dict[str, Key] = {
     "tasks_max": Key(check_count, None, "Processes and threads of the site: TasksMax=."),
     "cpu_quota": Key(check_quota, None, "Processor time, in percent of one processor: CPUQuota=."),
     "nofile": Key(check_count, None, "Open files of each process: LimitNOFILE=."),
+}
+
+#: what a site may be granted that systemd's sandbox takes from it; the lines are in ``units``
+SANDBOX_KEYS: dict[str, Key] = {
+    "home": Key(
+        check_home,
+        "hidden",
+        "/home and /root: hidden, read-only (a virtualenv there) or writable. Cost: what other "
+        "people keep there is protected by file modes only.",
+    ),
+    "shared_tmp": Key(
+        check_yes,
+        False,
+        "The machine's /tmp in place of one of its own (sockets of others in it). Cost: files with "
+        "guessable names can be planted for the site, and the site's are seen.",
+    ),
+    "devices": Key(
+        check_yes,
+        False,
+        "Real devices (a GPU, a serial line). Cost: file modes alone keep it from disks.",
+    ),
+    "jit": Key(
+        check_yes,
+        False,
+        "Memory that is written and then executed (PyPy, numba, some C callbacks). Cost: a memory "
+        "error in a C extension is easier to turn into code.",
+    ),
+    "namespaces": Key(
+        check_yes,
+        False,
+        "User and mount namespaces (a headless browser's own sandbox). Cost: much more of the "
+        "kernel can be reached.",
+    ),
+    "processes": Key(
+        check_yes,
+        False,
+        "Sees other users' processes. Cost: their command lines can be read.",
+    ),
+    "setuid_programs": Key(
+        check_yes,
+        False,
+        "Programs such as sendmail or sudo gain their privileges. Cost: all system call filters "
+        "too, which systemd cannot keep without no-new-privileges. Send mail over SMTP instead.",
+    ),
 }
 
 #: settings of the server that a site file cannot give, and where the reader is sent instead

@@ -29,6 +29,8 @@ STATUSES = {
 FILES = {
     "/etc/gunicorn.d/SITE.conf": "A site. TOML, root's, not writable by others.",
     "/etc/gunicorn/defaults.conf": "Same syntax: what all sites have unless they say otherwise.",
+    "/etc/gunicorn.d/SITE.conf.d/*.conf": "More of the site, in the order of their names; each "
+    "overrides, key by key, the site file and those before it.",
     "/run/gunicorn/SITE/": "``socket``, ``control`` and ``gunicorn.pid`` of a running site.",
     "/var/log/gunicorn/SITE/": "``error.log`` and ``access.log``.",
 }
@@ -113,6 +115,10 @@ def man8() -> Iterator[str]:
     yield from tagged("[env]", "Variables of the environment of the application.")
     yield ".SS [limits]"
     for name, key in keys.LIMIT_KEYS.items():
+        yield from tagged(name, key.text)
+    yield ".SS [sandbox]"
+    yield from roff("What the site is granted beyond the sandbox of its unit, and what that costs.")
+    for name, key in keys.SANDBOX_KEYS.items():
         yield from tagged(name, key.text)
     for heading, entries in (("FILES", FILES), ("EXIT STATUS", STATUSES)):
         yield f".SH {heading}"

@@ -75,6 +75,10 @@ class Paths:
     def site_file(self, name: str) -> Path:
         return self.sites / f"{name}{SUFFIX}"
 
+    def dropins(self, name: str) -> Path:
+        """``SITE.conf.d``: more files of a site, each overriding what comes before it by name."""
+        return self.sites / f"{name}{SUFFIX}.d"
+
     def run_dir(self, name: str) -> Path:
         return self.run / name
 

@@ -12,9 +12,9 @@ import os
 
 from gunicorn.errors import ConfigError
 from gunicorn.sites import account as accounts
+from gunicorn.sites import envfile, sync, talk
 from gunicorn.sites import execute as execution
 from gunicorn.sites import prepare as preparation
-from gunicorn.sites import sync, talk
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.site import SiteError, read_site
 from gunicorn.system.notify import sd_notify
@@ -61,6 +61,9 @@ def refuse(context: Context, options: argparse.Namespace) -> int:
         accounts.account_of(site)
     except SiteError as error:
         return _complain(context, error.problems)
+    secret = envfile.problem(site, context.rules)
+    if secret:
+        return _complain(context, [secret])
     return _complain(context, [f"{site.path} is right now, its unit is older: gunicornctl sync"])
 
 

@@ -22,9 +22,11 @@ from gunicorn.config.validators import ACCEPTS
 from gunicorn.errors import ConfigError
 from gunicorn.sites import document, keys, trust
 from gunicorn.sites.document import Document
-from gunicorn.sites.paths import Paths, name_problem
+from gunicorn.sites.paths import Paths, is_leftover, name_problem
 
-_TABLES = ("env", "limits")
+_TABLES = ("env", "limits", "sandbox")
+#: the tables whose keys are known, and what one of them is called
+_ROWS = {"limits": (keys.LIMIT_KEYS, "limit"), "sandbox": (keys.SANDBOX_KEYS, "grant")}
 _SETTINGS = {setting.name: setting for setting in KNOWN_SETTINGS}
 
 
@@ -53,11 +55,14 @@ class Site:
     socket_group: str = "www-data"
     socket_mode: int = 0o660
     config: str | None = None
+    env_file: str | None = None
     writable: tuple[str, ...] = ()
     #: server settings as written (TOML values); they have passed their validators
     settings: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
+    #: what is granted beyond the sandbox of all sites
+    sandbox: Mapping[str, str | bool] = field(default_factory=dict)
     #: the documents the values came from, strongest first: for ``place``
     documents: tuple[Document, ...] = ()
 
@@ -88,18 +93,40 @@ def read_site(name: str, paths: Paths, rules: trust.Rules = trust.ROOT_ONLY) -> 
     if problem:
         raise SiteError([problem])
     path = paths.site_file(name)
-    data = _read(path, rules)
-    if data is None:
+    own = read_document(path, rules)
+    if own is None:
         raise SiteError([f"{path}: there is no such site file"])
-    return parse_site(name, path, data, read_defaults(paths, rules))
+    return make_site(name, path, [*read_dropins(name, paths, rules), own, *_defaults(paths, rules)])
+
+
+def read_document(path: Path, rules: trust.Rules = trust.ROOT_ONLY) -> Document | None:
+    """Read one file, if root alone could have written it; None when there is none.
+
+    :raises SiteError: it cannot be trusted, read or parsed
+    """
+    data = _read(path, rules)
+    return None if data is None else _parse(path, data)
 
 
 def read_defaults(paths: Paths, rules: trust.Rules = trust.ROOT_ONLY) -> Document | None:
     """Read the defaults of all sites; None where the administrator has written none."""
-    data = _read(paths.defaults, rules)
-    if data is None:
-        return None
-    return _parse(paths.defaults, data)
+    return read_document(paths.defaults, rules)
+
+
+def read_dropins(name: str, paths: Paths, rules: trust.Rules = trust.ROOT_ONLY) -> list[Document]:
+    """Read ``SITE.conf.d/*.conf``, strongest (the last by name) first.
+
+    :raises SiteError: one of them cannot be used; the site must not start without what it says
+    """
+    directory = paths.dropins(name)
+    try:
+        names = sorted(entry.name for entry in directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise SiteError([f"{directory}: cannot be read: {error.strerror}"]) from None
+    found = [read_document(directory / name, rules) for name in names if not is_leftover(name)]
+    return [one for one in reversed(found) if one is not None]
 
 
 def parse_site(name: str, path: Path, data: bytes, defaults: Document | None = None) -> Site:
@@ -107,8 +134,14 @@ def parse_site(name: str, path: Path, data: bytes, defaults: Document | None = N
 
     :raises SiteError: with one line for every reason
     """
-    own = _parse(path, data)
-    documents = (own,) if defaults is None else (own, defaults)
+    return make_site(name, path, [_parse(path, data), *([defaults] if defaults else [])])
+
+
+def make_site(name: str, path: Path, documents: list[Document]) -> Site:
+    """Put the documents of a site together, given the strongest first; pure.
+
+    :raises SiteError: with one line for every reason
+    """
     problems: list[str] = []
     values: dict[str, Any] = {}
     settings: dict[str, Any] = {}
@@ -125,10 +158,15 @@ def parse_site(name: str, path: Path, data: bytes, defaults: Document | None = N
                     settings[key] = _check_setting(key, value)
             except (ValueError, TypeError, ConfigError) as error:
                 problems.append(f"{given.place(key)}: {_reason(key, error)}")
-    problems += _check_whole(own, values)
+    problems += _check_whole(path, {key for given in documents for key in given.tables})
     if problems:
         raise SiteError(problems)
-    return Site(name, path, settings=settings, documents=documents, **tables, **values)
+    return Site(name, path, settings=settings, documents=tuple(documents), **tables, **values)
+
+
+def _defaults(paths: Paths, rules: trust.Rules) -> list[Document]:
+    found = read_defaults(paths, rules)
+    return [] if found is None else [found]
 
 
 def _read(path: Path, rules: trust.Rules) -> bytes | None:
@@ -179,26 +217,27 @@ def _check_setting(key: str, value: Any) -> Any:
 
 
 def _check_table(
-    given: Document, table: str, value: Any, into: dict[str, str], problems: list[str]
+    given: Document, table: str, value: Any, into: dict[str, Any], problems: list[str]
 ) -> None:
-    """Validate ``[env]`` or ``[limits]`` into ``into``, complaints into ``problems``."""
+    """Validate a table into ``into``, complaints into ``problems``."""
     if not isinstance(value, dict):
         raise ValueError(f"a table is expected: [{table}] on a line of its own")
     for key, item in value.items():
         try:
-            into[key] = _check_limit(key, item) if table == "limits" else _check_env(key, item)
+            if table == "env":
+                into[key] = _check_env(key, item)
+            else:
+                into[key] = _check_row(table, key, item)
         except ValueError as error:
             problems.append(f"{given.place(table, key)}: {_reason(f'{table}.{key}', error)}")
 
 
-def _check_limit(key: str, value: Any) -> str:
-    row = keys.LIMIT_KEYS.get(key)
-    if row is None:
-        raise _PlainError(
-            f"unknown limit {key}{_nearest(key, list(keys.LIMIT_KEYS))}{_moved(key, 'limits')}"
-        )
-    checked: str = row.check(value)
-    return checked
+def _check_row(table: str, key: str, value: Any) -> Any:
+    rows, what = _ROWS[table]
+    if key not in rows:
+        near = f"{_nearest(key, list(rows))}{_moved(key, table)}"
+        raise _PlainError(f"unknown {what} {key}{near}")
+    return rows[key].check(value)
 
 
 def _check_env(key: str, value: Any) -> str:
@@ -221,16 +260,14 @@ def _nearest(name: str, names: list[str] | None = None) -> str:
     return f": did you mean {close}?" if close else ""
 
 
-def _check_whole(own: Document, values: Mapping[str, Any]) -> list[str]:
-    """Tell what no single key can: keys that are missing."""
+def _check_whole(path: Path, given: set[str]) -> list[str]:
+    """Tell what no single key can: keys that are missing from all documents."""
     problems = []
-    given = own.tables
-    if "app" not in values and "app" not in given:
-        problems.append(f'{own.path}:1: app is missing, for example app = "shop.wsgi:application"')
-    if "user" not in values and "user" not in given:
+    if "app" not in given:
+        problems.append(f'{path}:1: app is missing, for example app = "shop.wsgi:application"')
+    if "user" not in given:
         problems.append(
-            f"{own.path}:1: user is missing: the account the site runs as, "
-            'for example user = "shop"'
+            f'{path}:1: user is missing: the account the site runs as, for example user = "shop"'
         )
     return problems
 

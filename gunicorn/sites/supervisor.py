@@ -24,7 +24,7 @@ from pathlib import Path
 
 from gunicorn.errors import ConfigError, ExitStatus
 from gunicorn.sites import account as accounts
-from gunicorn.sites import become, execute, fleet, prepare
+from gunicorn.sites import become, envfile, execute, fleet, prepare
 from gunicorn.sites.account import Account
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.desk import Desk
@@ -256,7 +256,8 @@ class Supervisor:
         }
         if "TZ" in os.environ:
             inherited["TZ"] = os.environ["TZ"]
-        return entry, account, execute.command_of(entry, account, inherited)
+        secrets = envfile.read(entry, self.context.rules)
+        return entry, account, execute.command_of(entry, account, inherited, secrets)
 
     def _take_lock(self) -> int:
         """Make sure that we are the only supervisor; held until the process ends."""

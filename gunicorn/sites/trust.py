@@ -77,8 +77,20 @@ def read_trusted(path: Path, rules: Rules = ROOT_ONLY) -> bytes:
         os.close(fd)
 
 
-def _open(path: Path, rules: Rules) -> tuple[int, Path]:
-    """Walk to the file, judging every component; gives a readable descriptor and its real path."""
+def mode_of_trusted(path: Path, rules: Rules = ROOT_ONLY) -> int:
+    """Judge a file as ``read_trusted`` does, but without reading it; gives its permission bits."""
+    fd, shown = _open(path, rules, os.O_PATH)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise UntrustedError(f"{path}: not used: {shown} is no regular file")
+        return stat.S_IMODE(found.st_mode)
+    finally:
+        os.close(fd)
+
+
+def _open(path: Path, rules: Rules, reading: int = os.O_RDONLY | os.O_NONBLOCK) -> tuple[int, Path]:
+    """Walk to the file, judging every component; gives a descriptor of it and its real path."""
     if not path.is_absolute():
         raise UntrustedError(f"{path}: not used: the path is not absolute")
     todo = list(reversed(path.parts[1:]))
@@ -92,7 +104,7 @@ def _open(path: Path, rules: Rules) -> tuple[int, Path]:
             target = shown.parent if name == ".." else shown / name
             # the last component is opened for reading at once: judging an O_PATH descriptor and
             # opening again would be two lookups. O_NONBLOCK: a pipe must not hang the boot.
-            flags = os.O_RDONLY | os.O_NONBLOCK if not todo else os.O_PATH
+            flags = reading if not todo else os.O_PATH
             fd = _open_component(name, flags, here)
             found = os.fstat(fd)
             if stat.S_ISLNK(found.st_mode):

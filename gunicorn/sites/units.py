@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gunicorn.sites import envfile
 from gunicorn.sites.paths import unit_of
 from gunicorn.sites.site import Site
 
@@ -27,6 +28,36 @@ _LIMITS = {
     "tasks_max": "TasksMax",
     "cpu_quota": "CPUQuota",
     "nofile": "LimitNOFILE",
+}
+
+#: what [sandbox] grants -> the lines that take the template's back
+_HOMES = {"hidden": [], "read-only": ["ProtectHome=read-only"], "writable": ["ProtectHome=no"]}
+_GRANTS = {
+    "shared_tmp": ["PrivateTmp=no"],
+    "devices": ["PrivateDevices=no"],
+    "jit": ["MemoryDenyWriteExecute=no"],
+    "namespaces": ["RestrictNamespaces=no", "SystemCallFilter=@mount"],
+    "processes": ["ProtectProc=default"],
+    # without CAP_SYS_ADMIN a filter can only be set with "no new privileges", so systemd sets that
+    # whenever one of these is asked for (systemd.exec(5)): all of them, or none
+    "setuid_programs": [
+        "NoNewPrivileges=no",
+        "CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER",
+        "SystemCallFilter=",
+        "SystemCallArchitectures=",
+        "RestrictAddressFamilies=",
+        "RestrictNamespaces=no",
+        "RestrictRealtime=no",
+        "RestrictSUIDSGID=no",
+        "LockPersonality=no",
+        "MemoryDenyWriteExecute=no",
+        "PrivateDevices=no",
+        "ProtectClock=no",
+        "ProtectHostname=no",
+        "ProtectKernelLogs=no",
+        "ProtectKernelModules=no",
+        "ProtectKernelTunables=no",
+    ],
 }
 
 
@@ -69,6 +100,17 @@ def site_dropin(site: Site) -> str:
             "SystemCallFilter=capset",
         ]
     service += [f"ReadWritePaths={escape('-' + path)}" for path in site.writable]
+    service += _HOMES[str(site.sandbox.get("home", "hidden"))]
+    for key, lines in _GRANTS.items():
+        if site.sandbox.get(key):
+            service += lines
+    if site.env_file is not None:
+        # a copy for the site's user alone; with a fallback, because without one systemd would fail
+        # before any command of ours could say which file is missing
+        service += [
+            f"LoadCredential={envfile.CREDENTIAL}:{escape(site.env_file)}",
+            f"SetCredential={envfile.CREDENTIAL}:{envfile.MISSING}",
+        ]
     service += [f"{_LIMITS[key]}={escape(value)}" for key, value in sorted(site.limits.items())]
     service += _timeouts(site)
     return _text(unit, service)

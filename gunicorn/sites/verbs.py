@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gunicorn import util
 from gunicorn.sites import account as accounts
-from gunicorn.sites import execute, service, site, survey, talk
+from gunicorn.sites import envfile, execute, service, site, survey, talk
 from gunicorn.sites import status as records
 from gunicorn.sites import sync as syncing
 from gunicorn.sites.context import Context, Status
@@ -93,6 +93,7 @@ def _check_one(context: Context, name: str) -> list[str]:
         if os.geteuid() == 0:
             # others may not see what is there
             execute.check_reachable(found, execute.command_of(found, account, {}))
+            envfile.read(found, context.rules)
     except SiteError as error:
         return error.problems
     return []

@@ -69,8 +69,8 @@ from gunicorn.sites.trust import Rules
 
 root = Path(sys.argv[1])
 made = execute.command_of
-def command_of(site, account, inherited):
-    command = made(site, account, inherited)
+def command_of(site, account, inherited, secrets):
+    command = made(site, account, inherited, secrets)
     arguments = [sys.executable, "-I", "-S", "-c", Path(root / "master.py").read_text(), site.name]
     return execute.Command(sys.executable, arguments, command.environment)
 execute.command_of = command_of

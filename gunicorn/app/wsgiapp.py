@@ -41,20 +41,33 @@ class WSGIApplication(base.Application):
         self._usage_error = parser.error
 
     def load_config(self) -> None:
-        """Load all sources; APP_MODULE, or else the setting ``wsgi_app``, says what to serve.
+        """Load all sources; APP_MODULE, else ``wsgi_app`` or ``paste``, says what to serve.
 
-        To print the configuration neither is needed.
+        To print the configuration none is needed.
         """
         super().load_config()
         cfg = self.cfg
         if self._positional:
             cfg.assign("wsgi_app", self._positional[0], "APP_MODULE")
-        if not cfg.wsgi_app and not cfg.print_config:
+        if cfg.paste:
+            self._take_paste_file()
+        elif not cfg.wsgi_app and not cfg.print_config:
             # Without an application module, what else is wrong is the smaller mistake.
             self._usage_error("No application module specified.")
         name = cfg.settings["default_proc_name"]
         if cfg.wsgi_app and name.is_default:
             name.set(cfg.wsgi_app, cfg.origin("wsgi_app"))
+
+    def _take_paste_file(self) -> None:
+        from gunicorn.app import pasterapp  # with its reader of INI files: not for everybody
+
+        cfg = self.cfg
+        if cfg.wsgi_app:
+            self.report(
+                f"Two applications: paste, from {cfg.origin('paste')}, "
+                f"and wsgi_app, from {cfg.origin('wsgi_app')}"
+            )
+        pasterapp.apply_file(cfg, self.report)
 
     @property
     def app_uri(self) -> str:
@@ -63,6 +76,10 @@ class WSGIApplication(base.Application):
 
     def load(self) -> Any:
         """Import the application."""
+        if self.cfg.paste:
+            from gunicorn.app import pasterapp
+
+            return pasterapp.load_app(self.cfg)
         return util.import_app(self.app_uri)
 
 

@@ -167,9 +167,12 @@ class Config:
 
     @property
     def env(self) -> dict[str, str]:
-        """``raw_env`` as a dictionary; a later pair beats an earlier one."""
+        """``raw_env`` as a dictionary, and ``django_settings``; a later pair beats an earlier."""
         pairs = (pair.partition("=") for pair in self.settings["raw_env"].value)
-        return {name: text for name, _, text in pairs}
+        variables = {name: text for name, _, text in pairs}
+        if self.settings["django_settings"].value:
+            variables["DJANGO_SETTINGS_MODULE"] = self.settings["django_settings"].value
+        return variables
 
     @property
     def is_ssl(self) -> bool:

@@ -15,6 +15,7 @@ import sys
 import types
 
 from gunicorn import util
+from gunicorn.config import setting
 from gunicorn.errors import ConfigError
 
 TYPE_CHECKING = False
@@ -35,13 +36,10 @@ DEFAULT_FILE = "gunicorn.conf.py"
 #: them loads, with one warning. They are never taken for misspellings.
 WITHOUT_EFFECT = frozenset(
     [
-        "django_settings",
         "http_protocols",
-        "paste",
         "pre_exec",
         "preload_app",
         "protocol",
-        "raw_paste_global_conf",
         "ssl_version",
         "threads",
     ]
@@ -89,6 +87,11 @@ def apply_framework(
     """Take the dictionary that an application's ``init()`` returned; names in any case."""
     for name, value in values.items():
         assign(cfg, name.lower(), value, origin, report)
+
+
+def is_weaker_than_framework(origin: str) -> bool:
+    """Whether a value of this origin is overridden by what a framework's file says."""
+    return origin == setting.BUILT_IN or origin.startswith("$")
 
 
 def apply_arguments(

@@ -179,6 +179,19 @@ ROWS: dict[str, tuple[Any, list[tuple[Any, Any]], list[tuple[str, Any]], list[An
     "cert_reqs": (0, [(2, 2), ("1", 1)], [("--cert-reqs 2", 2)], [3, None]),
     "ciphers": (None, [("AES", "AES")], [("--ciphers AES", "AES")], [1]),
     "wsgi_app": (None, [("shop:app", "shop:app"), ("make('x')", "make('x')")], [], [1]),
+    "django_settings": (None, [(" a.b ", "a.b")], [("--settings a.b", "a.b")], [1]),
+    "paste": (
+        None,
+        [("/x.ini#admin", "/x.ini#admin"), ("", None), (None, None)],
+        [("--paste /x.ini", "/x.ini"), ("--paster /x.ini", "/x.ini")],
+        [1],
+    ),
+    "raw_paste_global_conf": (
+        [],
+        [(["a=1", "b="], ["a=1", "b="]), ("a=1", ["a=1"])],
+        [("--paste-global a=1 --paste-global b=2", ["a=1", "b=2"])],
+        ["a", "=1", [1]],
+    ),
     "reload_engine": (
         "auto",
         [("poll", "poll"), ("Inotify", "inotify")],

@@ -1,0 +1,1 @@
+"""What Django finds here when ``gunicorn`` is in ``INSTALLED_APPS``."""

@@ -215,6 +215,21 @@ def test_silent_worker_is_told_from_one_killed_from_outside() -> None:
             os.kill(other, signal.SIGKILL)
 
 
+def test_worker_that_asks_for_a_successor_serves_until_it_has_one() -> None:
+    conf = """
+def post_request(worker, req, environ, resp):
+    if worker.age == 1 and worker.nr == 1:
+        worker.tmp.ask_replacement()
+"""
+    with Server(PID, "-c", "conf.py", files={"conf.py": conf}) as server:
+        (old,) = server.wait_workers(lambda pids: len(pids) == 1)
+        assert int(server.get().body) == old
+        while (pid := int(server.get().body)) == old:
+            pass
+        server.wait_gone(old)
+        assert server.worker_pids() == [pid]
+
+
 def test_crash_loop_is_told_once_and_slowed_down() -> None:
     with Server(PID, expect_errors=True) as server:
         (pid,) = server.wait_workers(lambda pids: len(pids) == 1)

@@ -373,4 +373,7 @@ class Arbiter(reloads.Reloads):
             status = f"generation {self.generation}: {ready} of {self.num_workers} workers ready"
             if status != self._status_told:
                 self._status_told = status
+                # A figure for loggers that take figures, a line for the others.
+                figure = {"metric": "gunicorn.workers", "value": ready, "mtype": "gauge"}
+                self.log.debug("%d workers", ready, extra=figure)
                 self._notifier.send(f"STATUS={status}")

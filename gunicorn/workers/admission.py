@@ -87,7 +87,13 @@ class Admission:
     ) -> Channel:
         kind = Channel
         if self._context is not None:
-            sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            # The handshake is a step like the others: it must not hold the worker.
+            sock = self._context.wrap_socket(
+                sock,
+                server_side=True,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=self._cfg.suppress_ragged_eofs,
+            )
             kind = TLSChannel
         talk.base_environ = environ.base_environ(
             self._policy,

@@ -80,7 +80,12 @@ class Arbiter(reloads.Reloads):
     @num_workers.setter
     def num_workers(self, value: int) -> None:
         old, self._num_workers = self._num_workers, value
-        self.cfg.nworkers_changed(self, value, old)
+        try:
+            self.cfg.nworkers_changed(self, value, old)
+        except Exception:
+            if old is None:
+                raise  # a hook that cannot even start is the user's to mend
+            self.log.exception("Exception in nworkers_changed hook")
 
     @property
     def address(self) -> list[sock.Address]:
@@ -240,9 +245,10 @@ class Arbiter(reloads.Reloads):
         """USR1: everybody reopens the log files; the master first, for it makes the new ones."""
         self.log.reopen_files()
         self.kill_workers(signal.SIGUSR1)
-        self._reopening.begin(
-            [child.pid for child in self.children if not child.was_told_to_go], clock.monotonic()
-        )
+        # A round under way goes on: its workers have been told, and those who asked still wait.
+        if self._reopening.wants_round():
+            told = [child.pid for child in self.children if not child.was_told_to_go]
+            self._reopening.begin(told, clock.monotonic())
 
     def handle_usr2(self) -> None:
         """USR2: re-execution is not part of this version."""

@@ -22,10 +22,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pytest
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -75,7 +79,25 @@ def made_once(path: Path) -> Iterator[bool]:
             (path / COMPLETE).touch()
 
 
-@functools.cache
+def remembering(make: Callable[P, T]) -> Callable[P, T]:
+    """Make a thing once; what could not be had is not tried again for the next test."""
+    reasons: dict[object, str] = {}
+    made = functools.cache(make)
+
+    @functools.wraps(make)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        if args in reasons:
+            pytest.skip(reasons[args])
+        try:
+            return made(*args, **kwargs)
+        except pytest.skip.Exception as skipped:
+            reasons[args] = str(skipped)
+            raise
+
+    return call
+
+
+@remembering
 def environment(*requirements: str) -> Environment:
     """Give a virtual environment with ``requirements``; skip the test when it cannot be made."""
     words = " ".join(sorted(requirements))
@@ -84,7 +106,8 @@ def environment(*requirements: str) -> Environment:
     with made_once(path) as is_wanted:
         if is_wanted:
             create(path)
-            pip(path / "bin" / "python", words, "install", *requirements)
+            if requirements:
+                pip(path / "bin" / "python", words, "install", *requirements)
     return Environment(path)
 
 
@@ -135,7 +158,7 @@ def install_clone(env: Environment, directory: Path) -> Path:
     return directory
 
 
-@functools.cache
+@remembering
 def debian_program(package: str, path: str) -> Path:
     """Give the program ``path`` of a Debian package, installed or only unpacked into the cache.
 

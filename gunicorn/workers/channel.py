@@ -183,7 +183,10 @@ class Channel:
     # -- writing: the sink -------------------------------------------------------------------------
 
     def send(self, data: bytes) -> int:
-        """Take all of ``data`` for the peer. Raises ClientDisconnected when there is none."""
+        """Take all of ``data`` for the peer.
+
+        Raises ClientDisconnected when there is none, OSError when a disk is too full to wait on.
+        """
         size = len(data)
         if self.outbox is None:
             try:
@@ -269,11 +272,7 @@ class Channel:
         return self.outbox
 
     def _keep(self, data: bytes | memoryview) -> None:
-        try:
-            self._queue().add(data)
-        except OSError as exc:
-            # No room on the disk: the peer's answer cannot be completed.
-            raise ClientDisconnected(f"cannot keep the answer: {exc}") from exc
+        self._queue().add(data)
         self._bound()
 
     def _bound(self) -> None:

@@ -271,7 +271,6 @@ class Arbiter(reloads.Reloads):
         self.phase = Phase.STOPPING
         self._stop_is_quick = not graceful
         if is_first:
-            self._notifier.send("STOPPING=1\nSTATUS=stopping")
             self._close_listeners()
             for answer in self._take_askers():
                 answer(generation.ReloadError("the server is stopping"))
@@ -281,6 +280,8 @@ class Arbiter(reloads.Reloads):
         deadline = clock.monotonic() + self.cfg.graceful_timeout
         for child in self.children:
             self.send_away(child, signal.SIGTERM if graceful else signal.SIGQUIT, deadline)
+        if is_first:
+            self._notifier.send("STOPPING=1\nSTATUS=stopping")
 
     def stop(self, graceful: bool = True) -> None:
         """Stop all workers, and return when they are gone or killed."""

@@ -39,6 +39,7 @@ def test_term_lets_the_request_in_flight_finish() -> None:
         waiting = gate.next_arrival()
         with server.log_contains("Handling signal: term"):
             server.signal(signal.SIGTERM)
+        server.wait_notification("STOPPING=1")  # the worker has been told
         waiting.let_go()
         response = connection.read_response()
         assert (response.status, response.body) == (200, str(waiting.pid).encode())

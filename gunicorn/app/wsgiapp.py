@@ -71,8 +71,8 @@ class WSGIApplication(base.Application):
 
     @property
     def app_uri(self) -> str:
-        """What to serve, see :func:`gunicorn.util.import_app`."""
-        return self.cfg.wsgi_app or ""
+        """What to serve: a PasteDeploy file, or text for :func:`gunicorn.util.import_app`."""
+        return self.cfg.paste or self.cfg.wsgi_app or ""
 
     def load(self) -> Any:
         """Import the application."""

@@ -56,7 +56,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("status", "verbs:status", "show what is known of sites", arguments=(_SOME, _JSON)),
     Command(
         "check",
-        "verbs:check",
+        "check:check",
         "check site files without touching anything",
         arguments=(
             Argument("sites", "default: all", {"metavar": "SITE|FILE", "nargs": "*"}),

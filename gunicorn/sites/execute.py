@@ -101,14 +101,36 @@ def check_reachable(site: Site, command: Command) -> None:
 
     :raises SiteError: the interpreter or the directory cannot be used
     """
-    problems = []
-    if not os.access(command.program, os.X_OK):
-        what = "does not exist" if not Path(command.program).exists() else "cannot be executed"
-        problems.append(
-            f"{site.place('python')}: python: {command.program} {what} (as user {site.user})"
-        )
-    if site.chdir is not None and not os.access(site.chdir, os.X_OK):
-        what = "does not exist" if not Path(site.chdir).exists() else "cannot be entered"
-        problems.append(f"{site.place('chdir')}: chdir: {site.chdir} {what} (as user {site.user})")
+    problems = unreachable(site, command)
     if problems:
         raise SiteError(problems)
+
+
+def unreachable(site: Site, command: Command) -> list[str]:
+    """Give a line for the interpreter and the directory where we cannot use them."""
+    bars = [("python", first_barred(Path(command.program), os.X_OK))]
+    if site.chdir is not None:
+        bars.append(("chdir", first_barred(Path(site.chdir), os.X_OK)))
+    return [f"{site.place(key)}: {key}: {bar} (as user {site.user})" for key, bar in bars if bar]
+
+
+def first_barred(path: Path, wanted: int) -> str | None:
+    """Say in words what keeps us, as who we are, from using a path; None when nothing does.
+
+    :param wanted: ``os.R_OK``, ``os.W_OK`` or ``os.X_OK``
+    """
+    for parent in reversed(path.parents):
+        if not os.access(parent, os.X_OK) and _exists(parent):
+            return f"{path} cannot be reached: {parent} is closed"
+    if not os.access(path, os.F_OK):
+        return f"{path} {'is a link that leads nowhere' if path.is_symlink() else 'does not exist'}"
+    if not os.access(path, wanted):
+        verbs = {os.R_OK: "read", os.W_OK: "written to"}
+        verbs[os.X_OK] = "entered" if path.is_dir() else "executed"
+        return f"{path} cannot be {verbs[wanted]}"
+    return None
+
+
+def _exists(path: Path) -> bool:
+    # not Path.exists(), which raises where it may not look
+    return os.access(path, os.F_OK)

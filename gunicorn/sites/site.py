@@ -77,7 +77,7 @@ class Site:
     def privileged_ports(self) -> list[int]:
         """TCP ports below 1024 that the site's master is to bind."""
         found = []
-        for address in _as_list(self.settings.get("bind", [])):
+        for address in as_list(self.settings.get("bind", [])):
             parsed = util.parse_address(address)
             if isinstance(parsed, tuple) and 0 < parsed[1] < 1024:
                 found.append(parsed[1])
@@ -280,5 +280,6 @@ def _has(tables: Mapping[str, Any], key: tuple[str, ...]) -> bool:
     return True
 
 
-def _as_list(value: Any) -> list[str]:
+def as_list(value: Any) -> list[str]:
+    """Give the texts of a setting that is one text or a list of them."""
     return [value] if isinstance(value, str) else list(value)

@@ -7,19 +7,15 @@ stopped the site file is read: a site that runs is not given up for one that cou
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from pathlib import Path
 
 from gunicorn import util
-from gunicorn.sites import account as accounts
-from gunicorn.sites import envfile, execute, service, site, survey, talk
+from gunicorn.sites import service, survey, talk
 from gunicorn.sites import status as records
 from gunicorn.sites import sync as syncing
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.fleet import Broken, odd_files, read_any, site_names
 from gunicorn.sites.paths import SUFFIX, UMBRELLA, name_problem, unit_of
-from gunicorn.sites.site import Site, SiteError
 from gunicorn.sites.talk import NotRunningError, TalkError
 
 #: seconds the supervisor may take: a stop waits for the slowest graceful site
@@ -64,55 +60,6 @@ def status(context: Context, options: argparse.Namespace) -> int:
         return Status.FAILED
     idle = [one for one in found if not one.is_running and (options.sites or one.start == "auto")]
     return Status.NOT_RUNNING_STATUS if idle else Status.DONE
-
-
-def check(context: Context, options: argparse.Namespace) -> int:
-    """Say what is wrong with site files, all of it; 78 when anything is."""
-    wrong = False
-    names = options.sites or site_names(context.paths)
-    for name in names:
-        problems = _check_one(context, name)
-        for line in problems:
-            context.say(line)
-        if not problems:
-            context.show(f"{name}: ok")
-        wrong = wrong or bool(problems)
-    if not options.sites:
-        for line in odd_files(context.paths):
-            context.say(line)
-    return Status.SITE if wrong else Status.DONE
-
-
-def _check_one(context: Context, name: str) -> list[str]:
-    try:
-        if "/" in name or name.endswith(SUFFIX):
-            found = _read_elsewhere(context, Path(name))
-        else:
-            found = site.read_site(name, context.paths, context.rules)
-        account = accounts.account_of(found)
-        if os.geteuid() == 0:
-            # others may not see what is there
-            execute.check_reachable(found, execute.command_of(found, account, {}))
-            envfile.read(found, context.rules)
-    except SiteError as error:
-        return error.problems
-    return []
-
-
-def _read_elsewhere(context: Context, path: Path) -> Site:
-    """Read a file that is perhaps not in its place yet; who may write it matters only there."""
-    name = path.name.removesuffix(SUFFIX)
-    problem = name_problem(name)
-    if problem:
-        raise SiteError([f"{path}: {problem}"])
-    if path.absolute().parent == context.paths.sites:
-        return site.read_site(name, context.paths, context.rules)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SiteError([f"{path}: cannot be read: {(error.strerror or '').lower()}"]) from None
-    defaults = site.read_defaults(context.paths, context.rules)
-    return site.parse_site(name, path, data, defaults)
 
 
 # -- moving ----------------------------------------------------------------------------------------

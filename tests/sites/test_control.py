@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gunicorn.sites import account as accounts
-from gunicorn.sites import control
+from gunicorn.sites import control, reach
 from gunicorn.sites.account import Account
 from gunicorn.sites.context import Context
 from gunicorn.sites.systemctl import Outcome, Systemd
@@ -20,6 +20,7 @@ def ctl(machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """``gunicornctl`` on the pretend machine: gives status, stdout lines and stderr lines."""
     current = Account("shop", os.geteuid(), os.getegid(), "/", "/bin/sh", (), 0)
     monkeypatch.setattr(accounts, "account_of", lambda site: current)
+    monkeypatch.setattr(reach, "PROXIES", ())
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
     def run(

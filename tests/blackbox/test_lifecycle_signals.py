@@ -221,11 +221,11 @@ def test_stopped_master_does_not_murder_on_resume() -> None:
 
     This one takes the time it is about: the master has to be asleep for longer than the timeout.
     """
-    with Server(PID, "--timeout", "1") as server:
+    with Server(PID, "--timeout", "2") as server:
         before = server.wait_workers(lambda pids: len(pids) == 1)
         for pid in (server.pid, *before):
             os.kill(pid, signal.SIGSTOP)
-        time.sleep(2.5)
+        time.sleep(3.5)
         for pid in (server.pid, *before):
             os.kill(pid, signal.SIGCONT)
         for _ in range(3):

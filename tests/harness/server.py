@@ -109,6 +109,7 @@ class Server:
         self._env = dict(env or {})
         self._files = files
         self._has_ended = False
+        self._is_searched = False
 
     # -- start -------------------------------------------------------------------------------------
 
@@ -255,10 +256,9 @@ class Server:
         if self.is_daemon:
             self.wait_gone(self.pid, timeout)
             return None
-        try:
-            self.returncode = self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise ServerFailed(f"the master still runs after {timeout} s") from None
+        if not self._watch.wait_for(lambda: self._watch.is_dead, timeout):
+            raise ServerFailed(f"the master still runs after {timeout} s")
+        self.returncode = self._process.wait()
         return self.returncode
 
     def wait_workers(
@@ -356,6 +356,7 @@ class Server:
 
     def _survivors(self) -> list[str]:
         survivors = processes.marked(self.mark)
+        self._is_searched = True
         found = []
         for pid in survivors:
             # workers of a killed master leave by themselves: give them until the deadline
@@ -397,8 +398,9 @@ class Server:
         )
 
     def _dispose(self) -> None:
-        for pid in processes.marked(self.mark):
-            processes.kill_quietly(pid)
+        if not self._is_searched:
+            for pid in processes.marked(self.mark):
+                processes.kill_quietly(pid)
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()

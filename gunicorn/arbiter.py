@@ -17,7 +17,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 import gunicorn
@@ -62,7 +61,7 @@ class Arbiter(reloads.Reloads):
         self._signal_pipe: signals.SignalPipe | None = None
         self._stop_is_quick = False
         self._next_ping = 0.0
-        self.START_CTX.update({"args": sys.argv[:], "cwd": str(Path.cwd()), 0: sys.executable})
+        self.START_CTX.update({"args": sys.argv[:], "cwd": os.getcwd(), 0: sys.executable})
         self.setup(app)
 
     # -- what plugins and hooks see ----------------------------------------------------------------

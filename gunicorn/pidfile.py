@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from pathlib import Path
 
 from gunicorn.errors import ConfigError
 
@@ -31,8 +29,8 @@ class Pidfile:
             raise ConfigError(
                 f"Already running on PID {other} (or pid file '{self.fname}' is stale)"
             )
-        directory = Path(self.fname).parent
-        if not directory.is_dir():
+        directory = os.path.dirname(self.fname) or "."
+        if not os.path.isdir(directory):
             raise ConfigError(f"{directory} doesn't exist. Can't create pidfile.")
         try:
             self._write(directory, pid)
@@ -40,16 +38,18 @@ class Pidfile:
             raise ConfigError(f"Can't create pidfile '{self.fname}': {exc.strerror}") from exc
         self.pid = pid
 
-    def _write(self, directory: Path, pid: int) -> None:
+    def _write(self, directory: str, pid: int) -> None:
+        import tempfile  # few servers write one, and it loads compressors
+
         fd, temporary = tempfile.mkstemp(prefix=".gunicorn-", suffix=".pid", dir=directory)
         try:
             with os.fdopen(fd, "wb") as file:
                 file.write(b"%d\n" % pid)
                 os.fchmod(file.fileno(), 0o644)
-            Path(temporary).replace(self.fname)
+            os.replace(temporary, self.fname)
         except BaseException:
             with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+                os.unlink(temporary)
             raise
 
     def rename(self, path: str) -> None:
@@ -65,7 +65,7 @@ class Pidfile:
         """Delete the file if it names us; a successor's stays."""
         if self.pid is not None and self._content() == self.pid:
             with contextlib.suppress(OSError):
-                Path(self.fname).unlink()
+                os.unlink(self.fname)
 
     def validate(self) -> int | None:
         """Give the pid in the file if such a process lives; None: no file, or a stale one."""
@@ -82,7 +82,8 @@ class Pidfile:
 
     def _content(self) -> int | None:
         try:
-            text = Path(self.fname).read_bytes()[:32].strip()
+            with open(self.fname, "rb") as file:
+                text = file.read(32).strip()
         except OSError:
             return None
         return int(text) if text.lstrip(b"-").isdigit() else None

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import os
 import socket
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from gunicorn import util
 from gunicorn.errors import ConfigError
 from gunicorn.system import identity
 
@@ -265,7 +264,7 @@ def remove_unix(path: str, inode: tuple[int, int] | None) -> None:
     """Delete ``path`` if it is still the given (device, inode): a successor's socket stays."""
     if inode is not None and inode_of(path) == inode:
         with contextlib.suppress(OSError):
-            Path(path).unlink()
+            os.unlink(path)
 
 
 def ssl_context(conf: Any) -> ssl.SSLContext:
@@ -287,10 +286,7 @@ def _kind_of(address: Address) -> type[BaseSocket]:
 def _is_ipv6(address: Address) -> bool:
     if not isinstance(address, tuple):
         return False
-    try:
-        return ipaddress.ip_address(address[0]).version == 6
-    except ValueError:
-        return False
+    return util.is_ipv6(address[0])
 
 
 def _port_is_shared(address: Address, addresses: Iterable[Address]) -> bool:
@@ -306,11 +302,15 @@ def _is_bound_to(family: int, name: Any, address: Address) -> bool:
     if (family == socket.AF_INET6) != _is_ipv6(address) or name[1] != address[1]:
         return False
     if family == socket.AF_INET6:
-        return ipaddress.ip_address(name[0]) == ipaddress.ip_address(address[0])
+        return _packed(name[0]) == _packed(address[0])
     try:
         return bool(name[0] == socket.gethostbyname(address[0] or "0.0.0.0"))
     except OSError:
         return False
+
+
+def _packed(host: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
 
 
 def _clear_path(path: str) -> None:
@@ -322,7 +322,7 @@ def _clear_path(path: str) -> None:
         raise OSError(errno.ENOTSOCK, "exists and is not a socket", path)
     if _is_served(path):
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
-    Path(path).unlink()
+    os.unlink(path)
 
 
 def _is_served(path: str) -> bool:

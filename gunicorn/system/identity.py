@@ -6,11 +6,9 @@ under a system call filter even a no-op ``setuid`` is refused (EPERM).
 
 from __future__ import annotations
 
-import ctypes
 import grp
 import os
 import pwd
-from pathlib import Path
 
 from gunicorn.errors import ConfigError
 
@@ -89,26 +87,28 @@ def drop_capabilities() -> None:
     """
     if os.geteuid() == 0 or not _has_capabilities():
         return
+    import ctypes  # nearly always there is nothing to drop
+
     libc = ctypes.CDLL(None, use_errno=True)
     # Ambient before the others: clearing permitted would clear it too, but not on a refused capset.
     if libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0:
-        raise _last_error("cannot clear ambient capabilities")
+        raise _error(ctypes.get_errno(), "cannot clear ambient capabilities")
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     # Two sets (64 bits) of effective, permitted, inheritable: all zero.
     nothing = (ctypes.c_uint32 * 6)()
     if libc.capset(header, nothing) != 0:
-        raise _last_error("cannot drop capabilities")
+        raise _error(ctypes.get_errno(), "cannot drop capabilities")
 
 
 def _has_capabilities() -> bool:
     try:
-        status = Path("/proc/self/status").read_bytes()
+        with open("/proc/self/status", "rb") as file:
+            status = file.read()
     except OSError:
         return os.uname().sysname == "Linux"
     held = (b"CapInh:", b"CapPrm:", b"CapEff:", b"CapAmb:")
     return any(int(line[7:], 16) != 0 for line in status.splitlines() if line.startswith(held))
 
 
-def _last_error(what: str) -> OSError:
-    number = ctypes.get_errno()
+def _error(number: int, what: str) -> OSError:
     return OSError(number, f"{what}: {os.strerror(number)}")

@@ -11,13 +11,12 @@ import os
 import socket
 from typing import Any
 
-from gunicorn import tls
 from gunicorn.http import connection, environ
 from gunicorn.http.limits import Policy
 from gunicorn.http.proxy import Peer
 from gunicorn.http.wsgi import FileWrapper
 from gunicorn.workers import handover
-from gunicorn.workers.channel import Channel, State, TLSChannel
+from gunicorn.workers.channel import Channel, State
 from gunicorn.workers.reactor import Reactor
 from gunicorn.workers.spool import Held, Spool
 
@@ -42,7 +41,14 @@ class Admission:
         self._policy = policy
         self._reactor = reactor
         self._exchange = exchange
-        self._context = tls.server_context(cfg) if cfg.is_ssl else None
+        self._context: Any = None
+        self._kind: type[Channel] = Channel
+        if cfg.is_ssl:
+            # OpenSSL is a tenth of what a worker imports; most stand behind a proxy without it.
+            from gunicorn import tls
+            from gunicorn.workers.tlschannel import TLSChannel
+
+            self._context, self._kind = tls.server_context(cfg), TLSChannel
         self._held = Held()
         self._cap = int(cfg.worker_connections)
         self._is_multiprocess = cfg.workers > 1
@@ -85,7 +91,6 @@ class Admission:
     def _make(
         self, sock: Any, listener: Any, facts: Any, addr: Any, talk: connection.Connection
     ) -> Channel:
-        kind = Channel
         if self._context is not None:
             # The handshake is a step like the others: it must not hold the worker.
             sock = self._context.wrap_socket(
@@ -94,7 +99,6 @@ class Admission:
                 do_handshake_on_connect=False,
                 suppress_ragged_eofs=self._cfg.suppress_ragged_eofs,
             )
-            kind = TLSChannel
         talk.base_environ = environ.base_environ(
             self._policy,
             facts,
@@ -103,7 +107,7 @@ class Admission:
             multiprocess=self._is_multiprocess,
             file_wrapper=FileWrapper,
         )
-        channel = kind(sock, listener, addr, talk, self._held, self._cfg.tmp_upload_dir)
+        channel = self._kind(sock, listener, addr, talk, self._held, self._cfg.tmp_upload_dir)
         channel.allows_sendfile = self._cfg.sendfile is not False
         channel.attend(self._worker.notify, self._worker.PATIENCE_SECONDS)
         if self._context is not None:

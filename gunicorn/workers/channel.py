@@ -25,7 +25,6 @@ import errno
 import os
 import select
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -36,7 +35,7 @@ from gunicorn.http.errors import ClientDisconnected
 from gunicorn.http.message import Request
 from gunicorn.workers.spool import Held, Outbox, Spool
 
-__all__ = ["Channel", "Outcome", "State", "TLSChannel"]
+__all__ = ["Channel", "Outcome", "State"]
 
 #: bytes asked of the socket at once
 READ_SIZE = 65536
@@ -45,8 +44,6 @@ HIGH_WATER = 16 * 1024 * 1024
 
 #: heartbeat while waiting in the name of an application, seconds
 _TICK = 1.0
-#: the most that TLS encrypts as one
-_RECORD = 16384
 #: SO_LINGER with no time: closing resets the connection
 _RESET = struct.pack("ii", 1, 0)
 
@@ -341,79 +338,15 @@ class Channel:
             self.outbox = None
         self.sock.close()
 
+    def shake(self) -> int:
+        """Go on with the handshake: the poll event to wait for, 0 when there is nothing to do."""
+        return 0
+
     def drop_body(self) -> None:
         """Forget the body that was gathered."""
         if self.spool is not None:
             self.spool.close()
             self.spool = None
-
-
-class TLSChannel(Channel):
-    """A connection under TLS. Its files are read and encrypted, never sent by the kernel."""
-
-    __slots__ = ()
-
-    is_tls = True
-
-    def shake(self) -> int:
-        """Go on with the handshake; returns the poll event to wait for, 0 when it is done.
-
-        Raises OSError (ssl.SSLError) when there will be no TLS.
-        """
-        try:
-            self.sock.do_handshake()
-        except ssl.SSLWantReadError:
-            return select.POLLIN
-        except ssl.SSLWantWriteError:
-            return select.POLLOUT
-        return 0
-
-    def receive(self) -> bytes | None:
-        # READ_SIZE is more than a record, so nothing decrypted stays where epoll cannot see it.
-        try:
-            data: bytes = self.sock.recv(READ_SIZE)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b""
-        return data
-
-    def _send_some(self, data: bytes | memoryview) -> int | None:
-        # OpenSSL wants what it could not write offered again, no shorter than it was. A record at a
-        # time keeps that true whatever the outbox does with the rest.
-        try:
-            return int(self.sock.send(data[:_RECORD]))
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return None
-        except OSError as exc:
-            raise ClientDisconnected(str(exc)) from exc
-
-    def send(self, data: bytes) -> int:
-        rest = memoryview(data)
-        while rest and self.outbox is None:
-            taken = self._send_some(rest)
-            if taken is None:
-                break
-            rest = rest[taken:]
-        if rest:
-            self._keep(rest)
-        return len(data)
-
-    sendall = send
-
-    def send_many(self, pieces: list[bytes]) -> None:
-        self.send(b"".join(pieces))
-
-    def send_file(self, file: Any, offset: int, count: int) -> int | None:
-        return None
-
-    def half_close(self) -> None:
-        try:
-            # Sends close_notify; the peer's own is not waited for.
-            self.sock.unwrap()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass
-        super().half_close()
 
 
 def _is_unsupported(exc: BaseException | None) -> bool:

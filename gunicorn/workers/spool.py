@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable
 from typing import IO, Any
@@ -40,6 +39,8 @@ _BLOCK = 16384
 
 def temporary_file(directory: str | None) -> IO[bytes]:
     """Open an unlinked, unbuffered file in ``directory`` (None: the system's place for them)."""
+    import tempfile  # and with it compressors and hashes that few requests need
+
     return tempfile.TemporaryFile(prefix="wgunicorn-", dir=directory, buffering=0)
 
 

@@ -20,7 +20,7 @@ from gunicorn.http import connection, errors, response
 from gunicorn.http.body import Body
 from gunicorn.http.message import Request
 from gunicorn.workers.admission import Admission
-from gunicorn.workers.channel import Channel, Outcome, State, TLSChannel
+from gunicorn.workers.channel import Channel, Outcome, State
 from gunicorn.workers.reactor import READ, WRITE, Reactor
 from gunicorn.workers.spool import Spool
 
@@ -92,7 +92,6 @@ class Steps:
             self._advance(channel)
 
     def _shake(self, channel: Channel) -> None:
-        assert isinstance(channel, TLSChannel)
         try:
             wanted = channel.shake()
         except OSError as exc:

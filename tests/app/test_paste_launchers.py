@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.environments import Environment, environment, install_clone
+from tests.harness.environments import Environment, environment
 from tests.harness.launcher import Launched, project
 from tests.harness.server import ROOT, write_files
 
@@ -21,12 +21,6 @@ PASTESCRIPT = ("PasteScript", "PasteDeploy", "setuptools<81")
 @pytest.fixture(scope="session")
 def pyramid() -> Environment:
     return environment(*PYRAMID)
-
-
-@pytest.fixture(scope="session")
-def installed(pyramid: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The server as pip installs it: ``egg:`` needs its metadata."""
-    return install_clone(pyramid, tmp_path_factory.mktemp("installed"))
 
 
 def launch(house: Path, *command: str | Path, **files: str) -> Launched:

@@ -139,12 +139,13 @@ def last_line(done: subprocess.CompletedProcess[str]) -> str:
     return ((done.stderr or done.stdout).strip().splitlines() or ["no output"])[-1]
 
 
-def install_clone(env: Environment, directory: Path) -> Path:
+def install_clone(directory: Path) -> Path:
     """Install the server from the clone into ``directory`` with pip; give the directory.
 
     With it on PYTHONPATH the entry points are found; its ``bin`` holds the console scripts. The
     clone is copied first: building a package leaves files beside the sources.
     """
+    env = environment("setuptools>=77")
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "clone"
         copy.mkdir()
@@ -153,8 +154,8 @@ def install_clone(env: Environment, directory: Path) -> Path:
         shutil.copytree(
             ROOT / "gunicorn", copy / "gunicorn", ignore=shutil.ignore_patterns("__pycache__")
         )
-        options = ["--no-deps", "--no-compile", "--target", str(directory)]
-        pip(env.python, "setuptools", "install", *options, str(copy))
+        options = ["--no-deps", "--no-compile", "--no-build-isolation", "--target", str(directory)]
+        pip(env.python, "pip install of the clone", "install", *options, str(copy))
     return directory
 
 

@@ -64,6 +64,7 @@ class Connection:
         self.sock = sock
         self._buffer = b""
         self._is_eof = False
+        self._is_refused = False
         self.was_reset = False
 
     def __enter__(self) -> Connection:
@@ -82,11 +83,13 @@ class Connection:
 
     def send(self, data: bytes) -> bool:
         """Send all of ``data``; False when the server has closed its side meanwhile."""
-        try:
-            self.sock.sendall(data)
-        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
-            return False
-        return True
+        if not self._is_refused:
+            try:
+                self.sock.sendall(data)
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+                # under TLS another try with other bytes would be a mistake of ours
+                self._is_refused = True
+        return not self._is_refused
 
     def send_pieces(self, pieces: list[bytes]) -> bool:
         return all(self.send(piece) for piece in pieces if piece)

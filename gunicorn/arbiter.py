@@ -316,6 +316,7 @@ class Arbiter(reloads.Reloads):
             if not getattr(self.log, "writes_to_stderr", lambda: False)():
                 print(line, file=sys.stderr)
             daemonize.tell_launcher(exit_status, line)
+        signals.ignore(self.SIGNALS)
         sys.exit(exit_status)
 
     def _clean_up(self) -> None:

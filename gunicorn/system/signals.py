@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from types import FrameType
 
-__all__ = ["SignalPipe", "blocked", "name_of", "reset"]
+__all__ = ["SignalPipe", "blocked", "ignore", "name_of", "reset"]
 
 #: written by ``poke``; no signal has the number 0
 _POKE = b"\0"
@@ -102,6 +102,16 @@ def reset(signums: Iterable[int]) -> None:
     """Give ``signums`` their default action."""
     for signum in signums:
         signal.signal(signum, signal.SIG_DFL)
+
+
+def ignore(signums: Iterable[int]) -> None:
+    """Have the kernel drop ``signums`` from now on, for a process that is on its way out.
+
+    While an interpreter ends it gives every signal with a handler its default action back, and a
+    second request to stop would then change the exit status; what is ignored stays ignored.
+    """
+    for signum in signums:
+        signal.signal(signum, signal.SIG_IGN)
 
 
 def _nothing(signum: int, frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -119,6 +120,16 @@ def test_second_signal_makes_a_graceful_stop_quick() -> None:
         server.signal(signal.SIGQUIT)
         assert server.wait() == 0
         assert waiting.is_lost()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_impatience_does_not_change_the_exit_status(number: signal.Signals) -> None:
+    """People press Ctrl-C more than once; the stop is no less orderly for that."""
+    with Server(HELLO, "--workers", "2", "--pid", "gunicorn.pid") as server:
+        with contextlib.suppress(ProcessLookupError):
+            while not server.is_dead:
+                server.signal(number)
+        assert server.wait() == 0
 
 
 # -- the number of workers -------------------------------------------------------------------------

@@ -247,6 +247,11 @@ class Server:
         if not processes.wait_gone(pid, timeout):
             raise ServerFailed(f"process {pid} still lives after {timeout} s")
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process that was started has ended (a daemon's launcher always has)."""
+        return self._watch.is_dead
+
     def wait(self, timeout: float = DEADLINE) -> int | None:
         """Wait for the master to end by itself or by a signal of the test; give its exit status.
 

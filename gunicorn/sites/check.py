@@ -29,7 +29,7 @@ def check(context: Context, options: argparse.Namespace) -> int:
     problems: dict[str, list[str]] = {}
     for name in names:
         try:
-            good[name] = _read_one(context, name)
+            good[name] = read_with_account(context, name)
             problems[name] = look_around(context, *good[name])
         except SiteError as error:
             problems[name] = error.problems
@@ -107,7 +107,11 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-def _read_one(context: Context, name: str) -> tuple[Site, Account]:
+def read_with_account(context: Context, name: str) -> tuple[Site, Account]:
+    """Read a site by its name or by the path of its file, and look its account up.
+
+    :raises SiteError: with one line for every reason
+    """
     if "/" in name or name.endswith(SUFFIX):
         found = _read_elsewhere(context, Path(name))
     else:

@@ -103,6 +103,21 @@ COMMANDS: tuple[Command, ...] = (
         arguments=(_SOME, _ALL),
     ),
     Command(
+        "enable",
+        "manage:enable",
+        "let sites start with the system, and start them",
+        for_root=True,
+        arguments=(_NEEDED,),
+    ),
+    Command(
+        "disable",
+        "manage:disable",
+        "stop sites and let nothing but enable start them",
+        for_root=True,
+        arguments=(_NEEDED,),
+        more="Neither edits the site file: a file of their own in ``SITE.conf.d`` says it.",
+    ),
+    Command(
         "sync",
         "verbs:sync",
         "start what is new, stop what is gone; nothing else moves",
@@ -124,6 +139,85 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Argument("--all", "all that start by themselves", {"action": "store_true"}),
         ),
+    ),
+    Command(
+        "top",
+        "top:top",
+        "show what the sites do now, again and again",
+        arguments=(
+            _SOME,
+            Argument("--once", "one table, over one interval", {"action": "store_true"}),
+            Argument(
+                "--interval", "seconds", {"metavar": "SECONDS", "type": float, "default": 2.0}
+            ),
+            _JSON,
+        ),
+    ),
+    Command(
+        "logs",
+        "logs:logs",
+        "show the last lines of a site's error log",
+        arguments=(
+            _ONE,
+            Argument("--access", "of its access log", {"action": "store_true"}),
+            Argument("--lines", "how many", {"metavar": "N", "type": int, "default": 30}),
+            Argument("-f", "and what comes after", {"action": "store_true", "dest": "follow"}),
+        ),
+    ),
+    Command(
+        "create",
+        "manage:create",
+        "make a site: its system user, its directory, its file; starts nothing",
+        for_root=True,
+        arguments=(
+            _ONE,
+            Argument("--app", "module:name", {"metavar": "MODULE:NAME", "required": True}),
+            Argument("--user", "default: the site's name", {"metavar": "USER"}),
+            Argument("--chdir", "default: /srv/SITE", {"metavar": "DIRECTORY"}),
+            Argument("--python", "virtualenv or interpreter", {"metavar": "PATH"}),
+            Argument("--bind", "may be repeated", {"metavar": "ADDRESS", "action": "append"}),
+        ),
+    ),
+    Command(
+        "remove",
+        "manage:remove",
+        "stop a site and put its files aside",
+        for_root=True,
+        arguments=(
+            _ONE,
+            Argument("--purge", "delete its files and its logs", {"action": "store_true"}),
+        ),
+    ),
+    Command(
+        "audit",
+        "audit:audit",
+        "look for what the processes of sites have and should not",
+        for_root=True,
+        arguments=(_SOME, _JSON),
+        more="Users, groups, capabilities, no-new-privileges, file creation mask, and open "
+        "descriptors of files that the site's user could not have opened. 1 when there is any.",
+    ),
+    Command(
+        "metrics",
+        "metrics:metrics",
+        "print the state of all sites as OpenMetrics text",
+        arguments=(Argument("--output", "write it to a file, whole", {"metavar": "FILE"}),),
+        more="For the textfile collector of node_exporter.",
+    ),
+    Command(
+        "nginx",
+        "nginx:nginx",
+        "print an upstream and a server block that match a site",
+        arguments=(
+            _ONE,
+            Argument("--server-name", "may be repeated", {"metavar": "NAME", "action": "append"}),
+        ),
+    ),
+    Command(
+        "convert",
+        "convert:convert",
+        "print the site file for an old CONFIG = {...} file, which is not executed",
+        arguments=(Argument("file", "the old file", {"metavar": "FILE"}),),
     ),
     Command("prepare", "service:prepare", for_root=True, arguments=(_ONE,)),
     Command("exec", "service:execute", arguments=(_ONE,)),

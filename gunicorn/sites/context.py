@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from gunicorn.errors import ExitStatus
 from gunicorn.sites.paths import Paths
-from gunicorn.sites.systemctl import Systemd
+from gunicorn.sites.systemctl import Runner, Systemd
+from gunicorn.sites.systemctl import run as run_program
 from gunicorn.sites.trust import ROOT_ONLY, Rules
 
 
@@ -32,6 +33,8 @@ class Context:
     paths: Paths = field(default_factory=Paths)
     rules: Rules = ROOT_ONLY
     systemd: Systemd = field(default_factory=Systemd)
+    #: runs a program of the system and waits for it
+    run: Runner = run_program
 
     @property
     def has_systemd(self) -> bool:

@@ -73,8 +73,9 @@ def synopsis(command: Command) -> str:
     for argument in command.arguments:
         meta = argument.options.get("metavar", argument.name)
         if argument.name.startswith("-"):
-            takes = "" if argument.options.get("action") else f" {meta}"
-            words.append(f"[{argument.name.split('|')[0]}{takes}]")
+            takes = "" if argument.options.get("action") == "store_true" else f" {meta}"
+            word = argument.name + takes
+            words.append(word if argument.options.get("required") else f"[{word}]")
         elif argument.options.get("nargs") in ("*", "?"):
             words.append(f"[{meta}{'...' if argument.options['nargs'] == '*' else ''}]")
         else:
@@ -149,7 +150,7 @@ def bash() -> Iterator[str]:
 
 
 def _long_options(command: Command) -> list[str]:
-    return [one.name for one in command.arguments if one.name.startswith("--")]
+    return [one.name for one in command.arguments if one.name.startswith("-")]
 
 
 def _takes(command: Command, what: str) -> bool:

@@ -8,7 +8,7 @@ only ever adds numbers. Text for people and JSON for machines print the same rec
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -44,6 +44,12 @@ class SiteStatus:
     workers_ready: int | None = None
     workers: int | None = None
     requests: int | None = None
+    #: workers that are inside a request now, and seconds of the longest of these requests
+    busy: int | None = None
+    oldest: float | None = None
+    #: seconds within which half and 95 of 100 requests were answered, where the master tells
+    p50: float | None = None
+    p95: float | None = None
     generation: int | None = None
     memory: int | None = None
     restarts: int = 0
@@ -89,6 +95,10 @@ def make_status(
         workers_ready=None if workers is None else sum(1 for one in workers if one.get("ready")),
         workers=None if workers is None else len(workers),
         requests=None if workers is None else sum(_count(one.get("requests")) for one in workers),
+        busy=None if workers is None else len(_busy(workers)),
+        oldest=max(_busy(workers), default=None) if workers else None,
+        p50=_seconds(answer, "p50"),
+        p95=_seconds(answer, "p95"),
         generation=_count(answer.get("generation")) if answer else None,
         memory=unit.memory,
         restarts=unit.restarts,
@@ -115,6 +125,21 @@ def _workers(answer: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:
     if not isinstance(workers, list):
         return None
     return [one for one in workers if isinstance(one, dict)]
+
+
+def _busy(workers: list[dict[str, Any]]) -> list[float]:
+    """Seconds of the requests that are being worked on."""
+    return [one for each in workers if (one := _number(each.get("busy_seconds"))) is not None]
+
+
+def _seconds(answer: Mapping[str, Any] | None, key: str) -> float | None:
+    latency = answer.get("latency") if answer else None
+    return _number(latency.get(key)) if isinstance(latency, dict) else None
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number else None
 
 
 def _count(value: Any) -> int:
@@ -148,6 +173,11 @@ def to_table(statuses: Iterable[SiteStatus], colour: bool) -> str:
         )
         for one in statuses
     ]
+    return columns(head, rows, colour)
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]], colour: bool) -> str:
+    """Write a table; the second column is a state and may have a colour."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = []
     for row in [head, *rows]:
@@ -172,7 +202,7 @@ def to_text(one: SiteStatus, colour: bool) -> str:
     ]
     if one.workers is not None:
         rows.append(("workers", f"{one.workers_ready} of {one.workers} ready"))
-        rows.append(("requests", f"{one.requests} by these workers"))
+        rows.append(("requests", f"{one.requests} by these workers{_now(one)}"))
         rows.append(("generation", str(one.generation)))
     if one.memory is not None:
         rows.append(("memory", format_size(one.memory)))
@@ -182,6 +212,12 @@ def to_text(one: SiteStatus, colour: bool) -> str:
     lines += [f"  {label + ':':12}{value}" for label, value in rows]
     lines += [f"  {'note:':12}{note}" for note in one.notes]
     return "\n".join(lines)
+
+
+def _now(one: SiteStatus) -> str:
+    if not one.busy or one.oldest is None:
+        return ""
+    return f", {one.busy} now, the longest for {one.oldest:.1f} s"
 
 
 def format_size(count: int | None) -> str:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gunicorn.sites import talk
+from gunicorn.sites import processes, talk
 from gunicorn.sites.context import Context
 from gunicorn.sites.fleet import Fleet, read_fleet
 from gunicorn.sites.paths import name_problem
@@ -23,8 +23,11 @@ from gunicorn.sites.talk import Question, TalkError
 _PATIENCE = 2.0
 
 
-def survey(context: Context, names: Iterable[str] = ()) -> list[SiteStatus]:
-    """Look at the named sites, or at all there are files or processes of, sorted by name."""
+def survey(context: Context, names: Iterable[str] = (), weighs: bool = False) -> list[SiteStatus]:
+    """Look at the named sites, or at all there are files or processes of, sorted by name.
+
+    ``weighs``: where the service manager does not account for memory, ask each process.
+    """
     fleet: Fleet = read_fleet(context.paths, context.rules)
     wanted = set(names)
     units = look_at_units(context, fleet, wanted)
@@ -42,6 +45,8 @@ def survey(context: Context, names: Iterable[str] = ()) -> list[SiteStatus]:
             # what its last process said is worth more than its number; empty without the right
             # to read the journal
             unit = replace(unit, text=" ".join(context.systemd.journal(name, 0)[-1:]))
+        if weighs and unit.memory is None and unit.pid:
+            unit = replace(unit, memory=processes.memory_of_tree(processes.tree(unit.pid)))
         found.append(
             make_status(
                 name,

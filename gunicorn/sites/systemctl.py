@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from gunicorn.sites import talk
@@ -121,6 +122,18 @@ class Systemd:
             if unit:
                 found[unit.site] = unit
         return {name: found.get(name, Unit(name)) for name in names}
+
+    def pids(self, site: str) -> list[int]:
+        """List every process in the unit's control group, its children's children too."""
+        shown = self.call("show", "--property=ControlGroup", "--value", unit_of(site)).output
+        group = shown.strip().lstrip("/")
+        for hierarchy in ("", "unified", "systemd"):
+            try:
+                path = Path("/sys/fs/cgroup", hierarchy, group, "cgroup.procs")
+                return [int(word) for word in path.read_text().split()] if group else []
+            except OSError:
+                continue
+        return []
 
     def journal(self, site: str, since: float) -> list[str]:
         """Read what the unit has written since a moment (``time.time()``): a few last lines."""

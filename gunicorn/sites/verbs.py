@@ -46,7 +46,7 @@ def list_sites(context: Context, options: argparse.Namespace) -> int:
 
 def status(context: Context, options: argparse.Namespace) -> int:
     """What is known of the named sites, or of all."""
-    found = survey.survey(context, options.sites)
+    found = survey.survey(context, options.sites, weighs=bool(options.sites))
     missing = sorted(set(options.sites) - {one.name for one in found})
     if options.json:
         context.show(records.to_json(found))
@@ -54,7 +54,7 @@ def status(context: Context, options: argparse.Namespace) -> int:
         context.show("\n\n".join(records.to_text(one, context.has_colour) for one in found))
     if missing:
         for name in missing:
-            context.say(_no_site(context, name))
+            context.say(no_site(context, name))
         return Status.NOT_ALLOWED
     if any(one.state == "failed" for one in found):
         return Status.FAILED
@@ -67,27 +67,28 @@ def status(context: Context, options: argparse.Namespace) -> int:
 
 def start(context: Context, options: argparse.Namespace) -> int:
     """Start sites and wait until they serve."""
-    return _move(context, "start", options.sites)
+    return move(context, "start", options.sites)
 
 
 def stop(context: Context, options: argparse.Namespace) -> int:
     """Stop sites and wait until they are gone."""
-    return _move(context, "stop", options.sites)
+    return move(context, "stop", options.sites)
 
 
 def restart(context: Context, options: argparse.Namespace) -> int:
     """Stop and start sites."""
-    return _move(context, "restart", options.sites)
+    return move(context, "restart", options.sites)
 
 
 def reload(context: Context, options: argparse.Namespace) -> int:
     """Let sites load new code and settings; without names also ``sync``."""
-    return _move(context, "reload", options.sites)
+    return move(context, "reload", options.sites)
 
 
-def _move(context: Context, verb: str, names: list[str]) -> int:
+def move(context: Context, verb: str, names: list[str]) -> int:
+    """Start, stop, restart or reload sites, whichever supervisor they have."""
     if verb != "stop":
-        refused = _refuse(context, names)
+        refused = refuse(context, names)
         if refused:
             return refused
     for name in names:
@@ -103,23 +104,24 @@ def _move(context: Context, verb: str, names: list[str]) -> int:
     return by_supervisor(context, verb, names)
 
 
-def _refuse(context: Context, names: list[str]) -> int:
+def refuse(context: Context, names: list[str], also_disabled: bool = True) -> int:
     """Say what keeps the named sites from starting, before any of them is touched."""
     verdict = 0
     for name in names:
         entry = read_any(name, context.paths, context.rules)
         if isinstance(entry, Broken):
             exists = name_problem(name) is None and entry.path.exists()
-            for line in entry.problems if exists else [_no_site(context, name)]:
+            for line in entry.problems if exists else [no_site(context, name)]:
                 context.say(line)
             verdict = Status.SITE if exists else Status.NO_SITE
-        elif entry.start == "disabled":
+        elif entry.start == "disabled" and also_disabled:
             context.say(f"{entry.place('start')}: site {name} is disabled")
             verdict = Status.FAILED
     return verdict
 
 
-def _no_site(context: Context, name: str) -> str:
+def no_site(context: Context, name: str) -> str:
+    """Say that there is no such site, and which was meant."""
     close = util.nearest(name, site_names(context.paths))
     hint = f", did you mean {close}?" if close else f": {context.paths.sites}/{name}{SUFFIX}"
     return name_problem(name) or f"there is no site {name}{hint}"
@@ -253,7 +255,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
     """Run sites in the foreground, with this process as their supervisor."""
     from gunicorn.sites import supervisor  # the other verbs need none of it
 
-    refused = _refuse(context, options.sites)
+    refused = refuse(context, options.sites)
     if refused:
         return refused
     return supervisor.Supervisor(context, options.sites).run()

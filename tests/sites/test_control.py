@@ -6,39 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gunicorn.sites import account as accounts
-from gunicorn.sites import control, reach
-from gunicorn.sites.account import Account
-from gunicorn.sites.context import Context
-from gunicorn.sites.systemctl import Outcome, Systemd
 from tests.sites.conftest import GOOD, Machine
 from tests.sites.test_sync import FakeSystemd, FakeUnit
-
-
-@pytest.fixture
-def ctl(machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """``gunicornctl`` on the pretend machine: gives status, stdout lines and stderr lines."""
-    current = Account("shop", os.geteuid(), os.getegid(), "/", "/bin/sh", (), 0)
-    monkeypatch.setattr(accounts, "account_of", lambda site: current)
-    monkeypatch.setattr(reach, "PROXIES", ())
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-
-    def run(
-        *arguments: str, systemd: FakeSystemd | None = None
-    ) -> tuple[int, list[str], list[str]]:
-        if systemd is not None:
-            machine.paths.systemd.mkdir(parents=True, exist_ok=True)
-        context = Context(machine.paths, machine.rules, Systemd(systemd or no_systemd))
-        monkeypatch.setattr(control, "Context", lambda: context)
-        status = control.main(arguments)
-        written = capsys.readouterr()
-        return status, written.out.splitlines(), written.err.splitlines()
-
-    return run
-
-
-def no_systemd(command: list[str]) -> Outcome:
-    raise AssertionError(f"nobody should call {command}")
 
 
 def test_check_tells_everything_and_touches_nothing(ctl, machine: Machine) -> None:

@@ -176,6 +176,8 @@ class Arbiter(reloads.Reloads):
             self._dispatch(*found)
             return
         self._wait(self._patience())
+        # Again, for it may be a death that ended the wait: its vacancy is filled in this turn.
+        self.reap_workers()
         self.murder_workers()
         self.manage_workers()
         self._settle()

@@ -145,9 +145,7 @@ class Arbiter(reloads.Reloads):
         self._signal_pipe.install({*self.SIGNALS, signal.SIGCHLD})
         self._selector.register(self._signal_pipe, selectors.EVENT_READ, self._take_signals)
         if not self.LISTENERS:
-            self.LISTENERS = sock.create_listeners(
-                dict.fromkeys(self.cfg.address), self.cfg, self.log, wait=self._wait_to_retry
-            )
+            self.LISTENERS = self.inheritance.open(self.cfg, self.log, wait=self._wait_to_retry)
         self.open_control()
         self.log.debug("Arbiter booted")
         urls = ",".join(map(str, self.LISTENERS))
@@ -280,7 +278,7 @@ class Arbiter(reloads.Reloads):
                 self._turnover = None
         deadline = clock.monotonic() + self.cfg.graceful_timeout
         for child in self.children:
-            self.send_away(child, signal.SIGTERM if graceful else signal.SIGQUIT, deadline)
+            self.send_away(child, signal.SIGTERM if graceful else signal.SIGQUIT, deadline, "stop")
         if is_first:
             self._notifier.send("STOPPING=1\nSTATUS=stopping")
 
@@ -332,7 +330,7 @@ class Arbiter(reloads.Reloads):
 
     def _close_listeners(self) -> None:
         for listener in self.LISTENERS:
-            sock.close_listener(listener)
+            self.inheritance.close(listener, is_last_owner=True)
         self.LISTENERS = []
 
     # -- the control socket ------------------------------------------------------------------------

@@ -31,6 +31,7 @@ __all__ = [
     "TCP6Socket",
     "TCPSocket",
     "UnixSocket",
+    "adopt",
     "bind_unix",
     "close_listener",
     "create_listener",
@@ -55,8 +56,12 @@ class BaseSocket:
     FAMILY: ClassVar[int] = socket.AF_UNSPEC
     is_unix: ClassVar[bool] = False
 
-    def __init__(self, address: Address, conf: Any, log: Any, sock: socket.socket) -> None:
+    def __init__(
+        self, address: Address, conf: Any, log: Any, sock: socket.socket, *, is_lent: bool = False
+    ) -> None:
         self.cfg_addr = address
+        #: opened by somebody else, who goes on to own it
+        self.is_lent = is_lent
         self.conf = conf
         self.log = log
         self.sock: socket.socket | None = sock
@@ -124,9 +129,12 @@ class UnixSocket(BaseSocket):
     FAMILY = socket.AF_UNIX
     is_unix = True
 
-    def __init__(self, address: Address, conf: Any, log: Any, sock: socket.socket) -> None:
-        super().__init__(address, conf, log, sock)
-        self._inode = inode_of(str(address))
+    def __init__(
+        self, address: Address, conf: Any, log: Any, sock: socket.socket, *, is_lent: bool = False
+    ) -> None:
+        super().__init__(address, conf, log, sock, is_lent=is_lent)
+        self.path = address if isinstance(address, str) else os.fsdecode(sock.getsockname())
+        self._inode = None if is_lent else inode_of(self.path)
 
     @classmethod
     def bind(cls, address: Any, conf: Any, *, v6only: bool = False) -> socket.socket:
@@ -139,11 +147,21 @@ class UnixSocket(BaseSocket):
             return sock
 
     def __str__(self) -> str:
-        return f"unix:{self.cfg_addr}"
+        return f"unix:{self.path}"
 
     def remove(self) -> None:
         """Delete the path if it is still the one bound here; for the last owner."""
-        remove_unix(str(self.cfg_addr), self._inode)
+        remove_unix(self.path, self._inode)
+
+
+def adopt(
+    address: Address, conf: Any, log: Any, sock: socket.socket, *, is_lent: bool
+) -> BaseSocket:
+    """Make a listener of a socket that listens already. Raises ConfigError for a strange family."""
+    for kind in (TCPSocket, TCP6Socket, UnixSocket):
+        if sock.family == kind.FAMILY:
+            return kind(address, conf, log, sock, is_lent=is_lent)
+    raise ConfigError(f"cannot listen on a passed socket of the family {sock.family.name}")
 
 
 def create_listener(
@@ -235,12 +253,15 @@ def match_inherited(
 ) -> dict[Address, socket.socket]:
     """Find for each address the passed socket bound to it: by its name, not by order."""
     found: dict[Address, socket.socket] = {}
-    for sock in socks:
-        name = sock.getsockname()
+    left = list(socks)
+    # Exact names first, so that "any port" takes only what nobody else can claim.
+    for matches in (_is_bound_to, _is_bound_to_some_port):
         for address in addresses:
-            if address not in found and _is_bound_to(sock.family, name, address):
-                found[address] = sock
-                break
+            for sock in left:
+                if address not in found and matches(sock, address):
+                    found[address] = sock
+                    left.remove(sock)
+                    break
     return found
 
 
@@ -294,17 +315,30 @@ def _port_is_shared(address: Address, addresses: Iterable[Address]) -> bool:
     return isinstance(address, tuple) and address[1] != 0 and address[1] in ports
 
 
-def _is_bound_to(family: int, name: Any, address: Address) -> bool:
+def _is_bound_to(sock: socket.socket, address: Address) -> bool:
+    if isinstance(address, int):
+        return sock.fileno() == address
+    name = sock.getsockname()
     if isinstance(address, str):
-        return family == socket.AF_UNIX and name == address
-    if isinstance(address, int) or family not in (socket.AF_INET, socket.AF_INET6):
+        return sock.family == socket.AF_UNIX and name == address
+    return _is_bound_to_host(sock, address) and bool(name[1] == address[1])
+
+
+def _is_bound_to_some_port(sock: socket.socket, address: Address) -> bool:
+    """Say whether an address that leaves the port to the kernel has been given this one."""
+    return isinstance(address, tuple) and address[1] == 0 and _is_bound_to_host(sock, address)
+
+
+def _is_bound_to_host(sock: socket.socket, address: tuple[str, int]) -> bool:
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return False
-    if (family == socket.AF_INET6) != _is_ipv6(address) or name[1] != address[1]:
+    host = sock.getsockname()[0]
+    if (sock.family == socket.AF_INET6) != _is_ipv6(address):
         return False
-    if family == socket.AF_INET6:
-        return _packed(name[0]) == _packed(address[0])
+    if sock.family == socket.AF_INET6:
+        return _packed(host) == _packed(address[0])
     try:
-        return bool(name[0] == socket.gethostbyname(address[0] or "0.0.0.0"))
+        return bool(host == socket.gethostbyname(address[0] or "0.0.0.0"))
     except OSError:
         return False
 

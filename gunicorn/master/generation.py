@@ -10,11 +10,11 @@ from __future__ import annotations
 import enum
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gunicorn import sock
 from gunicorn.errors import ConfigError
+from gunicorn.master import inheritance
 
 __all__ = ["Asker", "Outcome", "ReloadError", "Trial", "Turnover", "last_line"]
 
@@ -50,8 +50,7 @@ class Trial:
         return Outcome.PROVEN if len(self._ready) >= self.wanted else Outcome.PENDING
 
 
-@dataclass(frozen=True, slots=True)
-class ReloadError:
+class ReloadError(NamedTuple):
     """Why a reload changed nothing."""
 
     error: str
@@ -71,6 +70,8 @@ class Server(Protocol):
     generation: int
     num_workers: int
     LISTENERS: list[sock.BaseSocket]
+
+    inheritance: inheritance.Inheritance
 
     def adopt(self, cfg: Any, log: Any) -> None: ...
     def next_generation(self) -> int: ...
@@ -117,13 +118,14 @@ class Turnover:
         log = cfg.logger_class(cfg)
         # Whatever fails from here on is undone by _restore, in the opposite order.
         server.adopt(cfg, log)
-        kept, missing, self._gone = sock.plan_listeners(self._old_listeners, cfg.address)
+        wanted = server.inheritance.addresses(cfg)
+        kept, missing, self._gone = sock.plan_listeners(self._old_listeners, wanted)
         # One attempt: who asked should know at once, and the loop has workers to look after.
         beside = [listener.cfg_addr for listener in kept]
         self._bound = sock.create_listeners(missing, cfg, log, attempts=1, beside=beside)
         for listener in kept:
             listener.conf, listener.log = cfg, log
-            if cfg.backlog != self._old_cfg.backlog:
+            if cfg.backlog != self._old_cfg.backlog and not listener.is_lent:
                 listener.listen(cfg.backlog)
         server.LISTENERS = kept + self._bound
         if self._bound or self._gone:
@@ -145,7 +147,8 @@ class Turnover:
         server = self.server
         server.retire_before(server.generation)
         for listener in self._gone:
-            sock.close_listener(listener)
+            server.inheritance.give_up(listener)
+        server.inheritance.keep(self._bound)
 
     def finish(self) -> None:
         """Give the verdict: from now on whoever connects is served by the new generation."""
@@ -171,7 +174,7 @@ class Turnover:
             self.finish()
             return
         for listener in self._gone:
-            sock.close_listener(listener)
+            self.server.inheritance.give_up(listener)
         self._tell(ReloadError("the server is stopping"))
 
     def _restore(self) -> None:

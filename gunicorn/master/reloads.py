@@ -12,7 +12,7 @@ import signal
 from typing import Any
 
 from gunicorn.errors import ConfigError, ExitStatus
-from gunicorn.master import control, crew, generation, phases
+from gunicorn.master import control, crew, generation, inheritance, phases
 from gunicorn.master.phases import Phase
 from gunicorn.pidfile import Pidfile
 from gunicorn.system import clock, daemonize, notify, proctitle
@@ -38,6 +38,7 @@ class Reloads(crew.Crew):
         self._reload_askers: list[generation.Asker] = []
         self._verdict_deadline = 0.0
         self._notifier = notify.Notifier.take_from(os.environ)
+        self.inheritance = inheritance.Inheritance(os.environ, self._notifier)
         self._status_told = ""
 
     def wakeup(self) -> None:
@@ -86,6 +87,8 @@ class Reloads(crew.Crew):
         """Act on the verdict of the trial, once there is one."""
         outcome = self._trial.outcome
         if outcome is generation.Outcome.PENDING:
+            if self.phase is Phase.RELOADING:
+                self.roll()
             return
         if self.phase is Phase.STARTING:
             # Failure has halted the server where it was reaped.

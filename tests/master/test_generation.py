@@ -10,6 +10,8 @@ import pytest
 from gunicorn import sock
 from gunicorn.errors import ConfigError
 from gunicorn.master.generation import Asker, Outcome, ReloadError, Trial, Turnover, last_line
+from gunicorn.master.inheritance import Inheritance
+from gunicorn.system.notify import Notifier
 
 
 def test_generation_is_proven_when_all_are_ready() -> None:
@@ -84,6 +86,7 @@ class Master:
         self.LISTENERS = sock.create_listeners(cfg.address, cfg, self.log)
         self.calls: list[str] = []
         self.cannot_spawn = False
+        self.inheritance = Inheritance({}, Notifier())
 
     def adopt(self, cfg: Any, log: Any) -> None:
         self.cfg, self.log, self.num_workers = cfg, log, cfg.workers

@@ -36,6 +36,27 @@ def test_abstract_address(tmp_path: Path) -> None:
         assert sock.recv(64) == b"READY=1"
 
 
+def test_descriptors_go_with_the_text(manager: tuple[str, socket.socket]) -> None:
+    path, sock = manager
+    reader, writer = os.pipe()
+    assert Notifier(path).send("FDSTORE=1", [writer])
+    os.close(writer)
+    text, fds, _, _ = socket.recv_fds(sock, 4096, 4)
+    assert text == b"FDSTORE=1"
+    os.write(fds[0], b"x")
+    assert os.read(reader, 1) == b"x"
+    for fd in (reader, *fds):
+        os.close(fd)
+
+
+def test_successor_takes_what_we_took() -> None:
+    environ = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "30000000", "FDSTORE": "16"}
+    taken = Notifier.take_from(environ)
+    assert taken == Notifier("/run/x", 10.0, keeps_fds=True)
+    assert Notifier.take_from(taken.variables()) == taken
+    assert Notifier().variables() == {}
+
+
 @pytest.mark.parametrize("address", ["", "/no/such/directory/notify", "x" * 400, "@"])
 def test_nobody_there_is_no_error(address: str) -> None:
     assert Notifier(address).send("READY=1") is False

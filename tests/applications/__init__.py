@@ -1,0 +1,1 @@
+"""Real applications, unchanged, with the clients that people really use."""

@@ -9,7 +9,6 @@ the log is left.  The log is attached to whatever exception leaves the with-bloc
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import re
 import shutil
@@ -26,12 +25,20 @@ from pathlib import Path
 
 from tests.harness import processes
 from tests.harness.client import Connection, Response
+from tests.harness.surroundings import DEADLINE, ROOT, ServerFailed, environment, write_files
 from tests.harness.watch import Watch
 
-#: seconds any single wait may take before it counts as a failure; a loaded machine needs far less
-DEADLINE = 30.0
+__all__ = [
+    "BINDS",
+    "CERTIFICATE",
+    "DEADLINE",
+    "KEY",
+    "ROOT",
+    "Server",
+    "ServerFailed",
+    "write_files",
+]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CERTIFICATE = Path(__file__).parent / "tls" / "server.crt"
 KEY = Path(__file__).parent / "tls" / "server.key"
 
@@ -49,32 +56,6 @@ BINDS = {
     "unix": "unix:socket",
     "tls": "127.0.0.1:0",
 }
-
-
-class ServerFailed(AssertionError):
-    """The server did not do what every server must: start, answer, stop, leave nothing."""
-
-
-def environment(mark: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Build the environment of a server: ours without what would configure it, plus ``extra``."""
-    unwanted = ("PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "SCRIPT_NAME", "SENDFILE")
-    unwanted_prefixes = ("GUNICORN_", "LISTEN_", "NOTIFY_", "WATCHDOG_", "PYTEST_", "COV_")
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in unwanted and not name.startswith(unwanted_prefixes)
-    }
-    kept["PYTHONPATH"] = str(ROOT)
-    kept["PYTHONDONTWRITEBYTECODE"] = "1"
-    kept["PYTHONWARNINGS"] = "default"
-    kept[processes.MARK] = mark
-    return kept | dict(extra or {})
-
-
-def write_files(directory: Path, files: Mapping[str, str] | None) -> None:
-    for name, text in (files or {}).items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_text(text)
 
 
 class Server:
@@ -427,56 +408,3 @@ def parse_addresses(text: str, directory: Path) -> list[tuple[str, int] | str]:
         else:
             raise ServerFailed(f"unknown address {part!r} in the log")
     return addresses
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finished:
-    """How a server that was meant to end by itself ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-    #: name -> text of the files it left in its directory
-    files: dict[str, str]
-
-
-def run_gunicorn(
-    *words: str,
-    env: Mapping[str, str] | None = None,
-    files: Mapping[str, str] | None = None,
-    timeout: float = DEADLINE,
-) -> Finished:
-    """Run ``python -m gunicorn WORDS`` in a directory of its own until it ends.
-
-    Fails when it does not end, or leaves a process behind.
-    """
-    mark = uuid.uuid4().hex
-    with tempfile.TemporaryDirectory(prefix="gunicorn-test-") as name:
-        directory = Path(name)
-        write_files(directory, files)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *words],
-            cwd=directory,
-            env=environment(mark, {"PYTHONWARNINGS": "ignore", **(env or {})}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            stdout, stderr = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            for pid in [*processes.marked(mark), process.pid]:
-                processes.kill_quietly(pid)
-            stdout, stderr = process.communicate()
-            raise ServerFailed(f"{words} did not end:\n{stdout}\n{stderr}") from None
-        survivors = processes.marked(mark)
-        for pid in survivors:
-            processes.kill_quietly(pid)
-        assert not survivors, f"{words} left processes {survivors} behind"
-        left = {
-            str(path.relative_to(directory)): path.read_text("utf-8", "replace")
-            for path in directory.rglob("*")
-            if path.is_file() and path.name not in (files or {})
-        }
-        return Finished(process.returncode, stdout, stderr, left)

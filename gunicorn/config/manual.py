@@ -36,6 +36,7 @@ VARIABLES = {
     "PORT": "Makes ``0.0.0.0:$PORT`` the default of ``bind``.",
     "WEB_CONCURRENCY": "The default of ``workers``.",
     "FORWARDED_ALLOW_IPS": "The default of ``forwarded_allow_ips``.",
+    "DJANGO_SETTINGS_MODULE": "The settings module of a Django project; ``--settings`` is stronger.",
 }
 
 
@@ -118,8 +119,10 @@ def rst_facts(item: setting.Setting) -> Iterator[str]:
 def man1() -> Iterator[str]:
     """gunicorn(1): the command."""
     yield from title("GUNICORN", 1)
-    yield ".SH NAME\ngunicorn \\- pre-fork WSGI server for Unix"
+    yield ".SH NAME\ngunicorn, gunicorn_django, gunicorn_paster \\- pre-fork WSGI server for Unix"
     yield ".SH SYNOPSIS\n.B gunicorn\n.RI [ OPTIONS ]\n.I APP_MODULE\n.br\n"
+    yield ".B gunicorn_django\n.RI [ OPTIONS ]\n.RI [ SETTINGS_PATH ]\n.br\n"
+    yield ".B gunicorn_paster\n.RI [ OPTIONS ]\n.I INI\n.br\n"
     yield ".B gunicorn \\-\\-site\n.I NAME"
     yield ".SH DESCRIPTION"
     yield from roff(
@@ -127,6 +130,10 @@ def man1() -> Iterator[str]:
         "imported and NAME is the application in it, ``application`` when left out. Attributes "
         "(``MODULE:site.app``) and calls with literal arguments (``MODULE:make('x', debug=True)``) "
         "will do as well.\n\n"
+        "``gunicorn_django`` serves the project that SETTINGS_PATH leads to: a settings module, its "
+        "file, or a directory; without it ``DJANGO_SETTINGS_MODULE``, then the current directory. "
+        "``gunicorn_paster`` serves the application of a PasteDeploy file; the settings in its "
+        "section ``[server:main]`` are weaker than the configuration file.\n\n"
         "A master process listens, starts the workers that answer requests, and replaces those "
         "that end. Settings come, the strongest last, from the environment, from the "
         "configuration file, see gunicorn.conf(5), from ``GUNICORN_CMD_ARGS`` and from the options."

@@ -36,7 +36,7 @@ VARIABLES = {
     "PORT": "Makes ``0.0.0.0:$PORT`` the default of ``bind``.",
     "WEB_CONCURRENCY": "The default of ``workers``.",
     "FORWARDED_ALLOW_IPS": "The default of ``forwarded_allow_ips``.",
-    "DJANGO_SETTINGS_MODULE": "The settings module of a Django project; ``--settings`` is stronger.",
+    "DJANGO_SETTINGS_MODULE": "Settings module of a Django project; ``--settings`` is stronger.",
 }
 
 
@@ -130,7 +130,7 @@ def man1() -> Iterator[str]:
         "imported and NAME is the application in it, ``application`` when left out. Attributes "
         "(``MODULE:site.app``) and calls with literal arguments (``MODULE:make('x', debug=True)``) "
         "will do as well.\n\n"
-        "``gunicorn_django`` serves the project that SETTINGS_PATH leads to: a settings module, its "
+        "``gunicorn_django`` serves the project that SETTINGS_PATH leads to: a settings module, a "
         "file, or a directory; without it ``DJANGO_SETTINGS_MODULE``, then the current directory. "
         "``gunicorn_paster`` serves the application of a PasteDeploy file; the settings in its "
         "section ``[server:main]`` are weaker than the configuration file.\n\n"

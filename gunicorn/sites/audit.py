@@ -101,6 +101,8 @@ def judge(site: Site, account: Account, process: Process, is_master: bool) -> li
     # the master keeps the one capability, to bind again after a reload; workers have dropped it
     allowed = _CAP_NET_BIND_SERVICE if is_master and site.privileged_ports else 0
     for key in _HELD:
+        if key == "CapInh" and site.sandbox.get("setuid_programs"):
+            continue  # systemd makes the bounding set inheritable: nothing without a file's own
         more = process.capabilities.get(key, 0) & ~allowed
         if more:
             found.append(f"has capabilities: {key} {more:#x}")

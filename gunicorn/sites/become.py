@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gunicorn.sites.account import Account
+from gunicorn.sites.site import Site
 
 _PR_SET_KEEPCAPS = 8
 _PR_CAPBSET_DROP = 24
@@ -29,12 +30,17 @@ MANAGER_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID"
                      "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "FDSTORE",
                      "INVOCATION_ID", "JOURNAL_STREAM")  # fmt: skip
 
-#: rlimits in place of unit properties. A limit of memory is one of each process here, not of all
-#: together, and a share of processor time has no rlimit: the container sets that.
+#: rlimits in place of unit properties
 _RLIMITS = {
     "memory_max": resource.RLIMIT_AS,
     "tasks_max": resource.RLIMIT_NPROC,
     "nofile": resource.RLIMIT_NOFILE,
+}
+#: and what that means; said when a site starts, and by ``check``
+_DIFFERENCES = {
+    "memory_max": "it bounds the address space of each process, not the memory of all together",
+    "tasks_max": "it counts all processes of the user, not of the site",
+    "cpu_quota": "it has no effect: limit the container instead",
 }
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -63,6 +69,20 @@ def become_site(account: Account, limits: Mapping[str, str], may_bind_low: bool)
         _keep_only(1 << _CAP_NET_BIND_SERVICE)
         _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_NET_BIND_SERVICE)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def differences(site: Site) -> list[str]:
+    """Tell, a line each, what of a site file means less here than it does under systemd."""
+    found = []
+    for key, text in _DIFFERENCES.items():
+        if key in site.limits:
+            place = site.place("limits", key)
+            found.append(f"{place}: limits.{key}: without systemd {text}")
+    granted = [key for key, value in site.sandbox.items() if value not in (False, "hidden")]
+    if granted:
+        place = site.place("sandbox", granted[0])
+        found.append(f"{place}: sandbox: there is none without systemd, {granted[0]} is granted")
+    return found
 
 
 def adopt_orphans() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gunicorn.errors import ConfigError
 from gunicorn.sites import account as accounts
-from gunicorn.sites import envfile, preflight, processes, reach, site, survey
+from gunicorn.sites import become, envfile, preflight, processes, reach, site, survey
 from gunicorn.sites.account import Account
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.fleet import odd_files, site_names
@@ -36,17 +36,20 @@ def check(context: Context, options: argparse.Namespace) -> int:
     warnings: list[str] = []
     if not options.sites:
         found = compare(context, good)
-        warnings = found.warnings
+        warnings = [f"warning: {line}" for line in found.warnings]
         for name, lines in found.problems.items():
             problems[name] += lines
         warnings += odd_files(context.paths)
+    if not context.has_systemd:
+        for one, _ in good.values():
+            warnings += [f"warning: {line}" for line in become.differences(one)]
     for name in names:
         for line in problems[name]:
             context.say(line)
         if not problems[name]:
             context.show(f"{name}: ok")
     for line in warnings:
-        context.say(f"warning: {line}" if not line.startswith("/") else line)
+        context.say(line)
     return Status.SITE if any(problems.values()) else Status.DONE
 
 

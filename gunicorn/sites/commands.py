@@ -100,7 +100,19 @@ COMMANDS: tuple[Command, ...] = (
         "verbs:reload",
         "load new code and settings; fails, and the old goes on, if it must",
         for_root=True,
-        arguments=(_SOME, _ALL),
+        arguments=(
+            _SOME,
+            _ALL,
+            Argument(
+                "--jobs",
+                "of all: how many at a time; default: the number of processors",
+                {"metavar": "N", "type": int},
+            ),
+            Argument("--json", "of all: for machines", {"action": "store_true"}),
+        ),
+        more="Without SITE it is ``sync`` and then the reload of all that run, with a table of "
+        "verdicts: ok, kept old (the new code was refused, the old goes on), failed. 1 when any "
+        "is not ok. ``systemctl reload gunicorn`` does the same.",
     ),
     Command(
         "enable",
@@ -224,5 +236,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("refuse", "service:refuse", arguments=(_ONE,)),
     Command("reload-site", "service:reload_site", arguments=(_ONE,)),
     Command("umbrella-start", "service:umbrella_start", for_root=True),
+    Command("umbrella-reload", "reload:reload_all", for_root=True),
     Command("umbrella-stop", "service:umbrella_stop", for_root=True),
 )

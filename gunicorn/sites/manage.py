@@ -15,7 +15,7 @@ import shutil
 from pathlib import Path
 
 from gunicorn.errors import ConfigError
-from gunicorn.sites import keys, site, survey, verbs
+from gunicorn.sites import keys, site, supervised, survey, verbs
 from gunicorn.sites.check import look_around, read_with_account
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.fleet import Broken, read_any
@@ -67,7 +67,7 @@ def _by_supervisor(context: Context) -> int:
     """Let ``gunicornctl run`` follow the files, if it runs."""
     if not context.paths.supervisor.exists():
         return Status.DONE
-    return verbs.by_supervisor(context, "sync", [])
+    return supervised.by_supervisor(context, "sync", [])
 
 
 # -- create ----------------------------------------------------------------------------------------

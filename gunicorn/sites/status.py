@@ -16,7 +16,15 @@ from gunicorn.sites.fleet import Broken
 from gunicorn.sites.site import Site
 from gunicorn.sites.systemctl import Unit
 
-_COLOURS = {"running": "32", "reloading": "33", "starting": "33", "failed": "31", "broken": "31"}
+_COLOURS = {
+    "ok": "32",
+    "kept old": "33",
+    "running": "32",
+    "reloading": "33",
+    "starting": "33",
+    "failed": "31",
+    "broken": "31",
+}
 
 #: states of systemd and of our supervisor -> ours
 _STATES = {

@@ -230,9 +230,8 @@ class Supervisor:
             self.say(f"site {minder.name}: cannot be prepared: {error}")
             return
         _set_timeouts(minder, site)
-        if "cpu_quota" in site.limits:
-            place = site.place("limits", "cpu_quota")
-            self.say(f"{place}: limits.cpu_quota has no effect without systemd")
+        for line in become.differences(site):
+            self.say(line)
         sys.stderr.flush()
         reader, writer = os.pipe()
         with blocked():

@@ -18,9 +18,6 @@ from gunicorn.sites.trust import ROOT_ONLY, Rules
 
 Say = Callable[[str], object]
 
-#: seconds; a reload takes as long as the site's code takes to import
-_PATIENCE = 540.0
-
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
@@ -45,12 +42,18 @@ def umbrella_stop(systemd: Systemd) -> int:
     return 0
 
 
-def sync(paths: Paths, systemd: Systemd, rules: Rules = ROOT_ONLY, say: Say = _say) -> int:
+def sync(
+    paths: Paths,
+    systemd: Systemd,
+    rules: Rules = ROOT_ONLY,
+    say: Say = _say,
+    tells_refused: bool = True,
+) -> int:
     """Make what runs follow the site files; 1 when a site that should serve does not.
 
     New sites are started, sites whose file is gone or says "disabled" are stopped, broken ones fail
-    alone. Running sites are not touched. As ``ExecReload=`` of the umbrella it also waits for the
-    reloads that systemd passed on to the sites, and fails when one of them was refused.
+    alone. Running sites are not touched, but a reload that one of them refused since its start
+    counts as a failure (``tells_refused``), because what runs is then not what the files say.
     """
     outcome = systemd.daemon_reload()
     if outcome.status:
@@ -70,11 +73,8 @@ def sync(paths: Paths, systemd: Systemd, rules: Rules = ROOT_ONLY, say: Say = _s
         return 1 if failed else 0
     new = [name for name in systemd.wanted() if _wants_start(units.get(name, Unit(name)))]
     failed |= _start(systemd, new, say)
-    systemd.wait_for_jobs({"reload", "reload-or-start"}, _PATIENCE)
-    # Of all that run, not of those we saw reloading: a quick refusal is over before we look. It
-    # stays true, and worth an exit status, until a reload or restart has gone well.
     for name, unit in systemd.units(sorted(set(fleet) - failed)).items():
-        if unit.reload_result != "success" and unit.active == "active":
+        if tells_refused and unit.reload_result != "success" and unit.active == "active":
             say(f"site {name}: reload refused, the old code goes on: gunicornctl status {name}")
             failed.add(name)
     for name, entry in fleet.items():

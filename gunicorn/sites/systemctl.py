@@ -7,7 +7,6 @@ Whoever asks hands in the runner, so that tests play systemd without one.
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,21 +141,6 @@ class Systemd:
              f"--since=@{since:.3f}", f"_SYSTEMD_UNIT={unit_of(site)}"]
         ).output.splitlines()  # fmt: skip
         return [talk.plain(line) for line in lines if line.strip()][-15:]
-
-    def wait_for_jobs(self, kinds: Iterable[str], timeout: float) -> set[str]:
-        """Wait until no site has a job of these kinds; gives the sites that had one.
-
-        ``systemctl`` has no such wait for jobs queued by others, hence the looking again.
-        """
-        kinds = set(kinds)
-        deadline = time.monotonic() + timeout
-        seen: set[str] = set()
-        while True:
-            waiting = {site for site, kind in self.jobs().items() if kind in kinds}
-            seen |= waiting
-            if not waiting or time.monotonic() > deadline:
-                return seen
-            time.sleep(0.1)
 
 
 def _parse(values: dict[str, str]) -> Unit | None:

@@ -121,15 +121,18 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def ask_all(questions: Iterable[Question], timeout: float) -> dict[str, dict[str, Any] | TalkError]:
+def ask_all(
+    questions: Iterable[Question], timeout: float, at_once: int = _AT_ONCE
+) -> dict[str, dict[str, Any] | TalkError]:
     """Ask many sites at once, each as its own user; an answer or the reason for none by site.
 
     :param timeout: seconds for each
+    :param at_once: how many are asked at the same time
     """
     waiting = list(questions)
     answers: dict[str, dict[str, Any] | TalkError] = {}
-    for first in range(0, len(waiting), _AT_ONCE):
-        children = [_Child(question, timeout) for question in waiting[first : first + _AT_ONCE]]
+    for first in range(0, len(waiting), at_once):
+        children = [_Child(question, timeout) for question in waiting[first : first + at_once]]
         for child in children:
             answers[child.question.site] = child.answer()
     return answers

@@ -10,7 +10,8 @@ import argparse
 import time
 
 from gunicorn import util
-from gunicorn.sites import service, survey, talk
+from gunicorn.sites import envfile, service, supervised, survey, talk
+from gunicorn.sites import reload as reloading
 from gunicorn.sites import status as records
 from gunicorn.sites import sync as syncing
 from gunicorn.sites.context import Context, Status
@@ -18,8 +19,6 @@ from gunicorn.sites.fleet import Broken, odd_files, read_any, site_names
 from gunicorn.sites.paths import SUFFIX, UMBRELLA, name_problem, unit_of
 from gunicorn.sites.talk import NotRunningError, TalkError
 
-#: seconds the supervisor may take: a stop waits for the slowest graceful site
-_SUPERVISOR_PATIENCE = 600.0
 #: seconds a site may take to confirm that every worker writes to the new files
 _REOPEN_PATIENCE = 15.0
 #: seconds a reload may take without systemd to limit it
@@ -81,8 +80,10 @@ def restart(context: Context, options: argparse.Namespace) -> int:
 
 
 def reload(context: Context, options: argparse.Namespace) -> int:
-    """Let sites load new code and settings; without names also ``sync``."""
-    return move(context, "reload", options.sites)
+    """Let sites load new code and settings; without names all of them, after ``sync``."""
+    if options.sites:
+        return move(context, "reload", options.sites)
+    return reloading.reload_all(context, options)
 
 
 def move(context: Context, verb: str, names: list[str]) -> int:
@@ -101,7 +102,7 @@ def move(context: Context, verb: str, names: list[str]) -> int:
         return _by_systemd(context, verb, names) if names else _all_by_systemd(context, verb)
     if verb == "reload":
         return _reload_by_socket(context, names)
-    return by_supervisor(context, verb, names)
+    return supervised.by_supervisor(context, verb, names)
 
 
 def refuse(context: Context, names: list[str], also_disabled: bool = True) -> int:
@@ -117,6 +118,9 @@ def refuse(context: Context, names: list[str], also_disabled: bool = True) -> in
         elif entry.start == "disabled" and also_disabled:
             context.say(f"{entry.place('start')}: site {name} is disabled")
             verdict = Status.FAILED
+        elif secret := envfile.problem(entry, context.rules):
+            context.say(secret)
+            verdict = Status.SITE
     return verdict
 
 
@@ -175,16 +179,8 @@ def _by_systemd(context: Context, verb: str, names: list[str]) -> int:
 
 def _reload_by_socket(context: Context, names: list[str]) -> int:
     verdict = 0
-    if not names:
-        verdict = by_supervisor(context, "sync", [])
-        names = survey.sites_with_directory(context)
-        is_all = True
-    else:
-        is_all = False
     asked = survey.questions(context, names, {"command": "reload"})
     for name, answer in talk.ask_all(asked, _RELOAD_PATIENCE).items():
-        if isinstance(answer, NotRunningError) and is_all:
-            continue
         if isinstance(answer, TalkError):
             context.say(f"site {name} {answer}")
             idle = isinstance(answer, NotRunningError)
@@ -197,31 +193,11 @@ def _reload_by_socket(context: Context, names: list[str]) -> int:
     return verdict
 
 
-def by_supervisor(context: Context, verb: str, names: list[str]) -> int:
-    """Hand a verb to ``gunicornctl run`` and report what became of each site."""
-    request = {"command": verb, "sites": names}
-    try:
-        answer = talk.ask(str(context.paths.supervisor), request, _SUPERVISOR_PATIENCE)
-    except NotRunningError:
-        if verb == "stop":
-            return Status.DONE
-        context.say("no supervisor is running: gunicornctl run --all")
-        return Status.NOT_RUNNING
-    except TalkError as error:
-        context.say(f"the supervisor {error}")
-        return Status.FAILED
-    for line in answer.get("problems", []):
-        context.say(str(line))
-    for line in answer.get("messages", []):
-        context.show(str(line))
-    return Status.DONE if answer.get("ok") is True else Status.FAILED
-
-
 def sync(context: Context, options: argparse.Namespace) -> int:
     """Make what runs follow the site files."""
     if context.has_systemd:
         return syncing.sync(context.paths, context.systemd, context.rules, context.say)
-    return by_supervisor(context, "sync", [])
+    return supervised.by_supervisor(context, "sync", [])
 
 
 def reopen_logs(context: Context, options: argparse.Namespace) -> int:

@@ -68,7 +68,7 @@ def test_the_page_is_good_roff() -> None:
         (["gunicornctl", "rel"], {"reload"}),
         (["gunicornctl", "list", "--j"], {"--json"}),
         (["gunicornctl", "reload", "sh"], {"shop"}),
-        (["gunicornctl", "reload", ""], {"--all", "--help", "shop", "blog.v2"}),
+        (["gunicornctl", "stop", ""], {"--all", "--help", "shop", "blog.v2"}),
         (["gunicornctl", "nonsense", ""], set()),
     ],
 )

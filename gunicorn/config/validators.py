@@ -58,6 +58,15 @@ def validate_pos_int(value: Any) -> int:
     return number
 
 
+def validate_size(value: Any) -> int:
+    """A number of bytes; as text also with K, M or G for powers of 1024 (``512M``)."""
+    if not isinstance(value, str):
+        return validate_pos_int(value)
+    text = value.strip()
+    factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:].upper())
+    return validate_pos_int(value) if factor is None else validate_pos_int(text[:-1]) * factor
+
+
 def whole_number(text: str) -> int:
     """The ``type`` of number flags: the notation of configuration files, ``0x10`` included."""
     return int(text, 0)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "Aborted",
@@ -42,28 +41,33 @@ class State(enum.Enum):
     KILLED = "killed"
 
 
-@dataclass(slots=True)
 class Child:
     """One worker process as the master knows it."""
 
-    pid: int
-    age: int
-    generation: int
-    #: the worker object of the master's side; its ``tmp`` is the shared slot
-    worker: Any
-    #: monotonic instants
-    spawned_at: float
-    ready_at: float | None = None
-    retire_deadline: float | None = None
-    aborted_at: float | None = None
-    #: False once it has said that it takes no new connection
-    accepts: bool = True
-    state: State = State.STARTING
-    #: why we killed it, for the log: "timeout", "graceful timeout"...
-    killed_for: str = ""
-    #: what it said when it could not boot
-    failure: str = ""
-    failure_status: int = 0
+    def __init__(self, pid: int, age: int, generation: int, worker: Any, spawned_at: float) -> None:
+        self.pid = pid
+        self.age = age
+        self.generation = generation
+        #: the worker object of the master's side; its ``tmp`` is the shared slot
+        self.worker = worker
+        #: monotonic instants
+        self.spawned_at = spawned_at
+        self.ready_at: float | None = None
+        self.retire_deadline: float | None = None
+        self.aborted_at: float | None = None
+        #: False once it has said that it takes no new connection
+        self.accepts = True
+        self.state = State.STARTING
+        #: why we want it gone, for the log: "reload", "max_requests", "stop"...
+        self.leaves_for = ""
+        #: why we killed it, for the log: "timeout", "graceful timeout"...
+        self.killed_for = ""
+        #: resident memory in bytes when last sampled, and when it was ready; None: unknown
+        self.rss: int | None = None
+        self.rss_at_first: int | None = None
+        #: what it said when it could not boot
+        self.failure = ""
+        self.failure_status = 0
 
     @property
     def is_serving(self) -> bool:
@@ -76,8 +80,7 @@ class Child:
         return self.state in (State.RETIRING, State.KILLED)
 
 
-@dataclass(frozen=True, slots=True)
-class Spawned:
+class Spawned(NamedTuple):
     pid: int
     age: int
     generation: int
@@ -85,44 +88,41 @@ class Spawned:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     pid: int
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     pid: int
     text: str
     exit_status: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaceAsked:
+class ReplaceAsked(NamedTuple):
+    """A worker is to be retired as soon as enough others are ready; ``reason`` says why."""
+
+    pid: int
+    reason: str
+
+
+class Left(NamedTuple):
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
+class Retired(NamedTuple):
     pid: int
     deadline: float
+    reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Aborted:
+class Aborted(NamedTuple):
     pid: int
     at: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reaped:
+class Reaped(NamedTuple):
     pid: int
 
 
@@ -156,13 +156,15 @@ class Children:
             case Failed(_, text, status) if not child.failure:
                 # The first reason is the cause; what fails while it leaves is a consequence.
                 child.failure, child.failure_status = text, status
-            case ReplaceAsked() if child.is_serving:
+            case ReplaceAsked(_, reason) if child.is_serving:
                 child.state = State.LEAVING
+                child.leaves_for = reason
             case Left():
                 child.accepts = False
-            case Retired(_, deadline) if child.state is not State.KILLED:
+            case Retired(_, deadline, reason) if child.state is not State.KILLED:
                 child.state = State.RETIRING
                 child.retire_deadline = deadline
+                child.leaves_for = child.leaves_for or reason
             case Aborted(_, at, reason):
                 child.state = State.KILLED
                 if child.aborted_at is None:
@@ -193,10 +195,18 @@ class Children:
         """Say whether no worker of an earlier generation takes new connections."""
         return not any(child.accepts for child in self if child.generation < generation)
 
-    def leaving(self, generation: int) -> list[Child]:
-        """Give the workers of a generation that wait for a successor, oldest first."""
+    def leaving(self) -> list[Child]:
+        """Give the workers that wait for a successor, oldest first."""
+        return [child for child in self if child.state is State.LEAVING]
+
+    def staying(self, generation: int) -> list[Child]:
+        """Give the workers of a generation that have not been told to go, oldest first."""
         return [
-            child
-            for child in self
-            if child.generation == generation and child.state is State.LEAVING
+            child for child in self if child.generation == generation and not child.was_told_to_go
+        ]
+
+    def older(self, generation: int) -> list[Child]:
+        """Give the workers before a generation that have not been told to go, oldest first."""
+        return [
+            child for child in self if child.generation < generation and not child.was_told_to_go
         ]

@@ -16,10 +16,22 @@ from typing import Any
 
 from gunicorn import sock
 from gunicorn.errors import ExitStatus, HaltServer
-from gunicorn.master import backoff, children, confirm, generation, phases, spawn, watchdog
-from gunicorn.system import clock, signals
+from gunicorn.master import (
+    backoff,
+    children,
+    confirm,
+    generation,
+    limits,
+    phases,
+    spawn,
+    watchdog,
+)
+from gunicorn.system import clock, procfs, signals
 
 __all__ = ["Crew"]
+
+#: between two looks at the memory and the age of the workers
+SAMPLE_SECONDS = 2.0
 
 _BOOT_FAILURES: dict[int, str] = {
     ExitStatus.WORKER_BOOT: "Worker failed to boot.",
@@ -49,6 +61,9 @@ class Crew:
         self._backoff = backoff.Backoff()
         self._reopening = confirm.Confirmations()
         self._trial = generation.Trial(1, 0)
+        self._next_sample = 0.0
+        #: the last generation of which it was said that its memory limit is too low
+        self._limit_doubted = 0
 
     @property
     def WORKERS(self) -> dict[int, Any]:  # noqa: N802 -- the public name
@@ -67,8 +82,31 @@ class Crew:
         prepare: Callable[[Any], None] | None = getattr(self.worker_class, "prepare", None)
         if prepare is not None:
             prepare(self.cfg)
-        for _ in range(self.num_workers):
+        is_rolling = self._is_rolling() and bool(self.children.older(self.generation))
+        for _ in range(min(1, self.num_workers) if is_rolling else self.num_workers):
             self.spawn_worker()
+
+    def _is_rolling(self) -> bool:
+        return getattr(self.cfg, "reload_strategy", "generation") == "rolling"
+
+    def roll(self) -> None:
+        """Take a rolling reload a step further: an old worker goes, then a new one starts.
+
+        Never more than one worker above the wanted number is alive, those that finish included.
+        """
+        if not self._is_rolling():
+            return
+        new = self.children.staying(self.generation)
+        if any(child.ready_at is None for child in new):
+            return
+        old = self.children.older(self.generation)
+        for child in old[: max(0, len(new) + len(old) - self.num_workers)]:
+            self.retire(child, "reload")
+        if len(self.children) <= self.num_workers and len(new) < self.num_workers:
+            try:
+                self.spawn_worker()
+            except Exception as exc:
+                self._trial.lost(0, f"cannot start a worker: {exc}")
 
     def spawn_workers(self) -> None:
         """Start as many workers as are missing; a machine that refuses is asked again later."""
@@ -120,6 +158,8 @@ class Crew:
         while (report := slot.read_report()) is not None:
             if report.kind == "ready":
                 self.children.update(children.Ready(pid, clock.monotonic()))
+                child.rss = child.rss_at_first = procfs.resident_bytes(pid)
+                self._check_limit(child)
                 if child.generation == self._trial.generation:
                     self._trial.ready(pid)
             elif report.kind == "failed":
@@ -127,11 +167,22 @@ class Crew:
             elif report.kind == "leaving":
                 self.children.update(children.Left(pid))
             elif report.kind == "replace":
-                self.children.update(children.ReplaceAsked(pid))
+                self.children.update(children.ReplaceAsked(pid, "max_requests"))
             elif report.kind == "reopened":
                 self._reopening.confirmed(pid)
         if slot.ended:
             self._unwatch(slot)  # always readable from now on, and never with news
+
+    def _check_limit(self, child: children.Child) -> None:
+        """Say, once a generation, that a limit on memory cannot be kept by any worker."""
+        figures = _figures(child, clock.monotonic())
+        if limits.is_limit_too_low(figures) and self._limit_doubted != child.generation:
+            self._limit_doubted = child.generation
+            self.log.warning(
+                "max_worker_rss (%s) is ignored: a new worker has %s in memory",
+                limits.mebibytes(figures.max_rss),
+                limits.mebibytes(figures.rss_at_first or 0),
+            )
 
     def _unwatch(self, slot: Any) -> None:
         try:
@@ -185,15 +236,32 @@ class Crew:
             return  # on trial, a worker lost is a verdict and not a vacancy
         now = clock.monotonic()
         self._watch_crash_loop(now)
+        self._watch_limits(now)
         serving = self.children.serving(self.generation)
         if len(serving) < self.num_workers and not self._backoff.seconds_left(now):
             self.spawn_workers()
         for child in serving[: max(0, len(serving) - self.num_workers)]:
-            self.retire(child)
-        # Make before break: who asked for a successor goes when there is one.
+            self.children.update(children.ReplaceAsked(child.pid, "fewer workers"))
+        # Make before break: who is to go goes when enough of the others take requests.
         if len(self.children.ready(self.generation)) >= self.num_workers:
-            for child in self.children.leaving(self.generation):
-                self.retire(child)
+            for child in self.children.leaving():
+                self.retire(child, child.leaves_for)
+
+    def _watch_limits(self, now: float) -> None:
+        """Look at memory and age now and then, and have one worker replaced at a time."""
+        if now < self._next_sample:
+            return
+        self._next_sample = now + SAMPLE_SECONDS
+        for child in self.children:
+            child.rss = procfs.resident_bytes(child.pid) or child.rss
+        ready = self.children.ready(self.generation)
+        if len(ready) < self.num_workers or self.children.leaving():
+            return
+        overrun = limits.first_over(_figures(child, now) for child in ready)
+        if overrun is not None:
+            age = next(child.age for child in ready if child.pid == overrun.pid)
+            self.log.info("worker pid=%d age=%d %s: replacing it", overrun.pid, age, overrun.text)
+            self.children.update(children.ReplaceAsked(overrun.pid, overrun.setting))
 
     def _watch_crash_loop(self, now: float) -> None:
         if not self._backoff.is_active or self._backoff.seconds_left(now):
@@ -207,28 +275,31 @@ class Crew:
         ):
             self.log.info("workers stay up again")
 
-    def retire(self, child: children.Child) -> None:
+    def retire(self, child: children.Child, reason: str) -> None:
         """Let a worker finish its requests and go; it is killed after ``graceful_timeout``."""
         deadline = clock.monotonic() + getattr(child.worker.cfg, "graceful_timeout", 30)
-        self.send_away(child, signal.SIGTERM, deadline)
+        self.send_away(child, signal.SIGTERM, deadline, reason)
 
-    def send_away(self, child: children.Child, signum: int, deadline: float) -> None:
+    def send_away(self, child: children.Child, signum: int, deadline: float, reason: str) -> None:
         """Tell a worker to go by ``signum``, and kill it at ``deadline``."""
-        self.children.update(children.Retired(child.pid, deadline))
+        self.children.update(children.Retired(child.pid, deadline, reason))
         self.kill_worker(child.pid, signum)
 
     def retire_before(self, number: int) -> None:
         """Retire the workers of all generations before ``number``."""
-        for child in self.children:
-            if child.generation < number and not child.was_told_to_go:
-                self.retire(child)
+        for child in self.children.older(number):
+            self.retire(child, "reload")
 
     def withdraw(self, number: int) -> None:
-        """Retire the workers of a generation that is not to be."""
-        for child in self.children:
-            if child.generation == number and not child.was_told_to_go:
-                # Some took requests already, so even these finish what they have begun.
-                self.retire(child)
+        """Retire the workers of a generation that is not to be; the present one is to be full."""
+        is_short = len(self.children.serving(self.generation)) < self.num_workers
+        for child in self.children.staying(number):
+            # Some took requests already, so even these finish what they have begun; and where old
+            # ones have gone (a rolling reload), until there are as many again.
+            if is_short and child.ready_at is not None:
+                self.children.update(children.ReplaceAsked(child.pid, "failed reload"))
+            else:
+                self.retire(child, "failed reload")
 
     # -- signals to them ---------------------------------------------------------------------------
 
@@ -291,12 +362,14 @@ class Crew:
         self._unwatch(child.worker.tmp)
         child.worker.tmp.close()
         self._reopening.confirmed(child.pid)
-        if child.generation == self._trial.generation:
+        # One that was ready and left in peace (a worker class that counts requests itself) has
+        # shown that its generation works.
+        if child.generation == self._trial.generation and (cause or child.ready_at is None):
             self._trial.lost(child.pid, cause)
 
     def _judge_boot_failure(self, child: children.Child, code: int, cause: str) -> None:
         """Halt where nothing has ever worked. Later failures are slowed down, not fatal."""
-        is_alone = not self.children.ready(self.generation)
+        is_alone = not any(other.ready_at for other in self.children)
         never_worked = self.phase is phases.Phase.STARTING or (
             # Says "ready", then that it cannot boot: workers that start their application in run().
             self.generation == 1 and code in _BOOT_FAILURES and child.ready_at and is_alone
@@ -325,6 +398,18 @@ class Crew:
             getattr(worker.cfg, name)(self, worker)
         except Exception:
             self.log.exception("Exception in %s hook", name)
+
+
+def _figures(child: children.Child, now: float) -> limits.Figures:
+    cfg = child.worker.cfg
+    return limits.Figures(
+        pid=child.pid,
+        age=now - (child.ready_at or now),
+        rss=child.rss,
+        rss_at_first=child.rss_at_first,
+        max_age=getattr(cfg, "max_worker_age", 0),
+        max_rss=getattr(cfg, "max_worker_rss", 0),
+    )
 
 
 def _pulse(child: children.Child) -> watchdog.Pulse:

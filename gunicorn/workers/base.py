@@ -161,6 +161,14 @@ class Worker:
             return False
         return True
 
+    def ask_replacement(self) -> None:
+        """Ask the master for a successor, having served ``max_requests``.
+
+        Nothing else changes: this worker serves until the successor is ready and TERM comes.
+        """
+        self.log.info("Autorestarting worker after current request.")
+        self.tmp.ask_replacement()
+
     # -- signals -----------------------------------------------------------------------------------
 
     def init_signals(self) -> None:

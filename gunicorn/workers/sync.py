@@ -305,7 +305,6 @@ class SyncWorker(base.Worker):
     def handle_request(self, listener: Any, req: Any, client: Any, addr: Any) -> None:
         """Answer ``req``; the other seam for subclasses."""
         self.nr += 1
-        if self.nr >= self.max_requests and self.alive:
-            self.log.info("Autorestarting worker after current request.")
-            self.alive = False
+        if self.nr == self.max_requests:
+            self.ask_replacement()
         client.outcome = self._dispatcher.serve(req, client, addr, client.connection.base_environ)

@@ -46,14 +46,14 @@ def test_generations_are_counted_apart() -> None:
 def test_leaving_worker_serves_until_it_has_a_successor() -> None:
     made = registry(1)
     made.update(children.Ready(1, 11.0))
-    made.update(children.ReplaceAsked(1))
+    made.update(children.ReplaceAsked(1, "max_requests"))
     assert made.serving(1) == []
-    assert [child.pid for child in made.leaving(1)] == [1]
+    assert [child.pid for child in made.leaving()] == [1]
 
 
 def test_retired_worker_that_says_ready_stays_retired() -> None:
     made = registry(1)
-    made.update(children.Retired(1, 40.0))
+    made.update(children.Retired(1, 40.0, "stop"))
     child = made.update(children.Ready(1, 11.0))
     assert child is not None and child.state is State.RETIRING
     assert child.was_told_to_go
@@ -62,7 +62,7 @@ def test_retired_worker_that_says_ready_stays_retired() -> None:
 def test_killed_worker_is_not_retired_again() -> None:
     made = registry(1)
     made.update(children.Aborted(1, 20.0, "timeout"))
-    child = made.update(children.Retired(1, 40.0))
+    child = made.update(children.Retired(1, 40.0, "stop"))
     assert child is not None
     assert (child.state, child.killed_for, child.aborted_at) == (State.KILLED, "timeout", 20.0)
 

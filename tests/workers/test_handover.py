@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.running import Running, read_all, read_response
+from tests.workers.running import Running, read_response
 
 
 def gate(environ, start_response):
@@ -140,16 +140,15 @@ def test_idle_connections_move_when_a_worker_retires(pair):
 def test_worker_that_reached_max_requests_loses_nobody(tmp_path):
     with Running(gate, count=2, keepalive=60, max_requests=50) as server:
         first, second, pid = two_of_one_worker(server)
-        answered = {pid}
-        for _ in range(60):
+        index = [str(worker.pid).encode() for worker in server.workers].index(pid)
+        slot = server.workers[index].tmp
+        while (report := slot.read_report()) is None:
             first.sendall(GET)
-            head, other = read_response(first)
-            answered.add(other)
-            if b"Connection: close" in head:
-                assert read_all(first) == b""
-                break
-        else:
-            pytest.fail("the worker was not replaced")
-        server.wait([str(worker.pid).encode() for worker in server.workers].index(pid))
-        second.sendall(GET)
-        assert read_response(second)[1] != pid
+            assert read_response(first)[1] == pid
+        assert report.kind == "replace"
+        # This is what the master does when the successor is ready.
+        server.signal(15, index)
+        server.wait(index)
+        for client in (first, second):
+            client.sendall(GET)
+            assert read_response(client)[1] not in (pid, b"")

@@ -446,18 +446,18 @@ def test_abort_runs_its_hook_and_exits_1(tmp_path):
     assert marker.read_text() == "True"
 
 
-def test_max_requests_answers_the_last_one_and_leaves():
+def test_max_requests_asks_for_a_successor_once_and_serves_until_term():
     with Running(hello, worker=SyncWorkerAlone, max_requests=3) as server:
         with server.connect() as client:
-            for _ in range(2):
+            for _ in range(7):
                 client.sendall(GET)
-                assert b"keep-alive" in read_response(client)[0]
-            client.sendall(GET)
-            head, body = read_response(client)
-            assert b"Connection: close" in head
-            assert body == b"hello"
+                head, body = read_response(client)
+                assert (b"keep-alive" in head, body) == (True, b"hello")
+        slot = server.workers[0].tmp
+        assert [report.kind for report in iter(slot.read_report, None)] == ["replace"]
+        server.signal(signal.SIGTERM)
         assert server.wait() == 0
-        assert "Autorestarting worker after current request." in server.log_text()
+        assert server.log_text().count("Autorestarting worker after current request.") == 1
 
 
 def test_worker_leaves_when_its_parent_changes():

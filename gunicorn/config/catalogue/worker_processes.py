@@ -1,7 +1,13 @@
 """How many workers, of which kind, and how long they may take."""
 
 from gunicorn.config.setting import Setting
-from gunicorn.config.validators import validate_class, validate_pos_int, whole_number
+from gunicorn.config.validators import (
+    validate_choice,
+    validate_class,
+    validate_pos_int,
+    validate_size,
+    whole_number,
+)
 
 SECTION = "Worker Processes"
 
@@ -66,8 +72,9 @@ class MaxRequests(Setting):
     desc = """\
         The number of requests after which a worker is replaced.
 
-        A simple way to limit the damage of memory leaks. 0 means that workers are never replaced
-        for this reason.
+        A simple way to limit the damage of memory leaks. The worker goes on serving until its
+        successor is ready, so it serves some more than this number. 0 means that workers are never
+        replaced for this reason.
         """
 
 
@@ -83,6 +90,57 @@ class MaxRequestsJitter(Setting):
         The most that is added at random to ``max_requests``, for each worker anew.
 
         It keeps the workers from being replaced all at once.
+        """
+
+
+class MaxWorkerRss(Setting):
+    name = "max_worker_rss"
+    section = SECTION
+    cli = ["--max-worker-rss"]
+    meta = "BYTES"
+    validator = validate_size
+    accepts = "a number of bytes, or text such as 512M or 2G"
+    default = 0
+    desc = """\
+        The resident memory beyond which a worker is replaced.
+
+        The master looks every few seconds. The worker goes on serving until its successor is ready,
+        and one worker of a server is replaced at a time: this is a remedy against leaks, the limit
+        of the service manager or the container is the one against disasters. 0 means no limit.
+        """
+
+
+class MaxWorkerAge(Setting):
+    name = "max_worker_age"
+    section = SECTION
+    cli = ["--max-worker-age"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 0
+    desc = """\
+        The number of seconds after which a worker is replaced.
+
+        The worker goes on serving until its successor is ready, and one worker of a server is
+        replaced at a time. 0 means that workers are never replaced for this reason.
+        """
+
+
+class ReloadStrategy(Setting):
+    name = "reload_strategy"
+    section = SECTION
+    cli = ["--reload-strategy"]
+    meta = "STRING"
+    validator = validate_choice("generation", "rolling")
+    accepts = "generation or rolling"
+    default = "generation"
+    desc = """\
+        How a reload goes from the old workers to the new ones.
+
+        ``generation`` starts all new workers beside the old ones and retires the old ones when all
+        new ones are ready; for that time it takes twice the memory. ``rolling`` starts one new
+        worker at a time, and retires an old one for each that is ready: it takes the memory of one
+        worker more, and the time of all imports one after another.
         """
 
 

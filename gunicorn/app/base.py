@@ -11,6 +11,7 @@ master are imported when they are needed: a wrong command line should not pay fo
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -50,6 +51,8 @@ class BaseApplication:
     logger: Any = None
     #: where the server was started; what relative paths in the configuration mean
     start_dir: str
+    #: the garbage collector was stopped for the start; it goes on when the master begins
+    has_paused_gc = False
     #: the values refused so far, when they are collected; None raises the first
     problems: list[str] | None = None
 
@@ -163,6 +166,10 @@ class BaseApplication:
         from gunicorn.arbiter import Arbiter
         from gunicorn.system import daemonize
 
+        if self.has_paused_gc:
+            # What is there now stays: no collection need look at it, nor copy its pages.
+            gc.freeze()
+            gc.enable()
         try:
             if self.cfg.daemon:
                 daemonize.detach(keeps_output=self.cfg.enable_stdio_inheritance)
@@ -222,10 +229,14 @@ class Application(BaseApplication):
         """The command line; for subclasses that add options of their own."""
         return self.cfg.parser()
 
+    def parse_command_line(self) -> tuple[Any, Any]:
+        """The options of the process, and the parser that knows how to complain about them."""
+        parser = self.parser()
+        return parser, parser.parse_args()
+
     def load_config(self) -> None:
         """Apply framework, file, ``GUNICORN_CMD_ARGS`` and command line, the strongest last."""
-        parser = self.parser()
-        opts = parser.parse_args()
+        parser, opts = self.parse_command_line()
         self.wants_json = opts.json
         if opts.json and not opts.print_config:
             parser.error("--json goes with --print-config")

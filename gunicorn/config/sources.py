@@ -166,7 +166,7 @@ def apply_file(cfg: Config, location: str, origin: str = "-c", report: Report = 
     for name in suspects:
         hint = None
         if name not in cfg.settings and not is_foreign(name):
-            hint = util.nearest(name, missing)
+            hint = util.nearest(name, missing, cutoff=0.8)
         if hint:
             report(f"No setting named {name!r}, from {place(name)}. The nearest is {hint!r}")
 

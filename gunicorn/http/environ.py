@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sys
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from gunicorn import SERVER_SOFTWARE
 from gunicorn.http import errors, grammar
@@ -111,9 +110,7 @@ def build(base: Environ, request: Request, policy: Policy) -> Environ:
     environ["REQUEST_METHOD"] = request.method
     environ["RAW_URI"] = request.uri
     environ["QUERY_STRING"] = request.query
-    environ["PATH_INFO"] = (
-        unquote_to_bytes(path).decode("latin-1") if "%" in path else path if path != "*" else ""
-    )
+    environ["PATH_INFO"] = _unquote(path) if "%" in path else path if path != "*" else ""
     environ["wsgi.input"] = request.body
     if environ["SCRIPT_NAME"]:
         _cut_script_name(environ, path)
@@ -193,3 +190,10 @@ def _fields_of(headers: list[tuple[str, str]]) -> dict[str, str]:
         glue = "; " if key == "HTTP_COOKIE" else ","
         fields[key] = f"{fields[key]}{glue}{value}" if key in fields else value
     return fields
+
+
+def _unquote(path: str) -> str:
+    """Return ``path`` with its %XX decoded, each byte a latin-1 character (PEP 3333)."""
+    from urllib.parse import unquote_to_bytes  # not every application has such paths
+
+    return unquote_to_bytes(path).decode("latin-1")

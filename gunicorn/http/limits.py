@@ -6,8 +6,7 @@ settings files; values it clamps are those the manual says behave as another val
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from gunicorn.http.proxy import Trust
 
@@ -34,8 +33,10 @@ def _environ_keys(headers: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((environ_key(name), value) for name, value in headers.items())
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Policy:
+_LOOPBACK = Trust(["127.0.0.1", "::1"])
+
+
+class Policy(NamedTuple):
     """How requests of one worker are judged. Sizes in bytes; no limit is ever absent.
 
     ``Policy()`` has the defaults of the manual; workers use :meth:`from_config`.
@@ -57,7 +58,7 @@ class Policy:
     #: what happens to all other names with underscores
     header_map: HeaderMap = "drop"
     #: peers whose forwarding headers are believed
-    forwarders: Trust = dataclasses.field(default_factory=lambda: Trust(["127.0.0.1", "::1"]))
+    forwarders: Trust = _LOOPBACK
     #: (environ key, exact value): fields by which a forwarder says "this came over TLS"
     scheme_headers: tuple[tuple[str, str], ...] = (
         ("HTTP_X_FORWARDED_PROTOCOL", "ssl"),
@@ -68,12 +69,12 @@ class Policy:
     forwarded_for: str = "HTTP_X_FORWARDED_FOR"
     proxy_protocol: bool = False
     #: peers that may send a PROXY line
-    proxies: Trust = dataclasses.field(default_factory=lambda: Trust(["127.0.0.1", "::1"]))
+    proxies: Trust = _LOOPBACK
     is_ssl: bool = False
     #: SCRIPT_NAME of the process environment; a forwarder's header overrides it
     script_name: str = ""
     #: the whole configuration, for ``req.cfg``; nothing here reads it
-    cfg: Any = dataclasses.field(default=None, compare=False)
+    cfg: Any = None
 
     @classmethod
     def from_config(cls, cfg: Any, script_name: str = "") -> Policy:

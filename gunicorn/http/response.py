@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -256,6 +255,8 @@ def error_page(status: int, reason: str, message: str, *, traceback: str = "") -
     ``message`` and ``traceback`` are plain text, escaped here: they may quote what a client sent.
     Content-Length is exact. For a HEAD request use :func:`error_head`.
     """
+    import html  # its table of all entities is large, and most workers write no such page
+
     body = f"<p>{html.escape(message)}</p>" if message else ""
     if traceback:
         body += f"\n    <h2>Traceback:</h2>\n    <pre>{html.escape(traceback)}</pre>"

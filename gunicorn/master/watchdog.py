@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["ABORT_SECONDS", "GAP_SECONDS", "Judgement", "Pulse", "Verdict", "Watchdog"]
 
@@ -20,8 +20,7 @@ GAP_SECONDS = 1.5
 ABORT_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pulse:
+class Pulse(NamedTuple):
     """What is known of one worker; instants and seconds are monotonic, a limit of 0 is none."""
 
     pid: int
@@ -38,8 +37,7 @@ class Judgement(enum.Enum):
     KILL = "kill"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     pid: int
     judgement: Judgement
     #: for how long the worker was silent, or has been booting

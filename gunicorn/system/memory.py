@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 __all__ = ["Report", "WorkerSlot"]
 
@@ -25,8 +25,7 @@ _BEAT, _REQUESTS, _REQUEST_STARTED = range(3)
 _TEXT_LIMIT = 8_000
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """One message of a worker: ``kind`` is ready, failed, reopened, leaving or replace."""
 
     kind: str

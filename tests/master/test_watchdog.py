@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gunicorn.master.watchdog import ABORT_SECONDS, Judgement, Pulse, Watchdog
 
 READY = Pulse(
     pid=7, is_ready=True, spawned_at=0.0, beat_at=100.0, aborted_at=None,
     timeout=30.0, boot_timeout=60.0,
 )  # fmt: skip
-BOOTING = replace(READY, is_ready=False, spawned_at=100.0, beat_at=100.0)
+BOOTING = READY._replace(is_ready=False, spawned_at=100.0, beat_at=100.0)
 
 
 def awake(until: float) -> Watchdog:
@@ -33,7 +31,7 @@ def test_silent_worker_is_aborted() -> None:
 
 
 def test_aborted_worker_is_killed_a_round_later() -> None:
-    aborted = replace(READY, aborted_at=131.0)
+    aborted = READY._replace(aborted_at=131.0)
     dog = awake(131.0)
     assert dog.judge(131.0 + ABORT_SECONDS / 2, [aborted]) == []
     (verdict,) = dog.judge(131.0 + ABORT_SECONDS, [aborted])
@@ -47,7 +45,7 @@ def test_booting_worker_has_the_boot_timeout_whatever_its_timeout() -> None:
 
 
 def test_zero_is_no_limit() -> None:
-    pulses = [replace(READY, timeout=0.0), replace(BOOTING, boot_timeout=0.0)]
+    pulses = [READY._replace(timeout=0.0), BOOTING._replace(boot_timeout=0.0)]
     assert awake(9000.0).judge(9000.0, pulses) == []
 
 
@@ -55,7 +53,7 @@ def test_nobody_is_murdered_after_a_suspend() -> None:
     dog = awake(101.0)
     # An hour passes between two turns: the machine slept, or somebody stopped us.
     assert dog.turn(3701.0)
-    assert dog.judge(3701.0, [READY, replace(READY, pid=8, aborted_at=100.5)]) == []
+    assert dog.judge(3701.0, [READY, READY._replace(pid=8, aborted_at=100.5)]) == []
 
 
 def test_who_stays_silent_after_a_suspend_is_aborted_in_the_end() -> None:

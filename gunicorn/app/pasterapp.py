@@ -34,21 +34,16 @@ _HARMLESS_OPTIONS = {"-v", "-q", "--verbose", "--quiet"}
 class PasterApplication(wsgiapp.WSGIApplication):
     """The application of the file on the command line, ``INI`` or ``INI#APP``."""
 
-    def parser(self) -> argparse.ArgumentParser:
-        """The settings; sites have nothing to do here."""
-        return base.Application.parser(self)
-
     def init(
         self, parser: argparse.ArgumentParser, opts: argparse.Namespace, args: list[str]
     ) -> None:
         """Take the file; usage and exit status 2 when it is not there."""
+        super().init(parser, opts, [])
         if len(args) != 1:
             parser.error("No application name specified.")
         path = os.path.abspath(pasteini.split_uri(args[0])[0])
         if not os.path.isfile(path):
             parser.error(f"Config file not found: {path}")
-        self._positional = []
-        self._usage_error = parser.error
         self.cfg.assign("paste", args[0], "the command line")
 
 

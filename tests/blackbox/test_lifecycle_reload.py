@@ -203,7 +203,8 @@ def test_hang_ups_in_a_row_end_in_one_generation() -> None:
         for _ in range(5):
             server.signal(signal.SIGHUP)
         server.wait_workers(lambda pids: len(pids) == 2 and not set(pids) & set(old))
-        assert int(server.get().body) in server.worker_pids()
+        # Not "one of the workers now": a second round may be replacing who has just answered.
+        assert int(server.get().body) not in old
 
 
 def test_hooks_of_a_life_are_called_in_order() -> None:

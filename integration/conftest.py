@@ -24,7 +24,7 @@ import pytest
 
 from integration import bases
 from integration import fleet as fleets
-from integration.machine import Machine
+from integration.machine import Machine, cgroup_hierarchies
 from integration.nspawn_backend import host_of
 
 TREE = Path(__file__).resolve().parent.parent
@@ -36,7 +36,13 @@ def missing() -> str | None:
     if os.geteuid() != 0:
         return "booting machines needs root"
     absent = [command for command in NEEDED if shutil.which(command) is None]
-    return f"not installed here: {', '.join(absent)}" if absent else None
+    if absent:
+        return f"not installed here: {', '.join(absent)}"
+    probe = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True)
+    if probe.returncode:
+        return f"no mount namespaces here: {probe.stderr.strip()}"
+    closed = [str(path) for path in cgroup_hierarchies() if not os.access(path, os.W_OK)]
+    return f"no cgroups can be made here: {', '.join(closed)}" if closed else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

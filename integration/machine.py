@@ -265,11 +265,14 @@ class Machine:
 
     # -- its cgroup --------------------------------------------------------------------------------
 
-    def _cgroups(self) -> Iterator[Path]:
-        top = Path("/sys/fs/cgroup")
-        hybrid = [top / "unified", top / "systemd"]
-        for hierarchy in [path for path in hybrid if path.is_dir()] or [top]:
-            yield hierarchy / f"gunicorn-{self.scratch.name}"
+    def _cgroups(self) -> list[Path]:
+        return [path / f"gunicorn-{self.scratch.name}" for path in cgroup_hierarchies()]
+
+
+def cgroup_hierarchies() -> list[Path]:
+    """Return where systemd keeps its units: one place, or two in a hybrid set-up."""
+    top = Path("/sys/fs/cgroup")
+    return [path for path in (top / "unified", top / "systemd") if path.is_dir()] or [top]
 
 
 def _descendants(pid: int) -> Iterator[int]:

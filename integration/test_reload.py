@@ -115,17 +115,33 @@ def test_reload_of_code_that_does_not_load_fails_and_the_old_serves(
     assert machine.output("systemctl is-active gunicorn@shop") == "active"
 
 
-def test_restart_ends_when_the_site_serves_again(fleet: Machine) -> None:
+def test_restart_keeps_the_listening_sockets(fleet: Machine) -> None:
+    """systemd holds the sockets meanwhile: requests wait, none fails."""
     master, others = fleet.main_pid("gunicorn@shop"), fleet.pids("gunicorn@blog")
-    fleet.run("systemctl restart gunicorn@shop")
-    assert {release(fleet, "shop") for _ in range(4)} == {"release 1"}
+    with Load(fleet, "shop.test", threads=2) as load:
+        load.more(50)
+        fleet.run("systemctl restart gunicorn@shop")
+        assert {release(fleet, "shop") for _ in range(4)} == {"release 1"}
+        load.more(50)
+        report = load.stop()
+    assert report["failures"] == []
     assert fleet.main_pid("gunicorn@shop") not in (0, master)
     assert fleet.pids("gunicorn@blog") == others
 
 
-def test_upgrade_of_the_package_restarts_every_site(fleet: Machine) -> None:
+def test_upgrade_of_the_package_loses_no_request(fleet: Machine) -> None:
     masters = {name: fleet.main_pid(f"gunicorn@{name}") for name in CODE}
-    fleet.run("apt-get install -y --reinstall /packages/*.deb")
+    with (
+        Load(fleet, "shop.test", threads=2) as shop,
+        Load(fleet, "blog.test", threads=2) as blog,
+    ):
+        shop.more(50)
+        blog.more(50)
+        fleet.run("apt-get install -y --reinstall /packages/*.deb")
+        shop.more(50)
+        blog.more(50)
+        reports = [shop.stop(), blog.stop()]
+    assert [report["failures"] for report in reports] == [[], []]
     for name, master in masters.items():
         assert release(fleet, name) == "release 1"
         assert fleet.main_pid(f"gunicorn@{name}") not in (0, master), "the new code runs"

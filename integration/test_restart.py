@@ -1,0 +1,41 @@
+"""A site is restarted, or dies, under load: its sockets wait in systemd's descriptor store."""
+
+from __future__ import annotations
+
+from integration.load import Load
+from integration.machine import Machine
+from integration.waiting import wait_until
+
+UNIT = "gunicorn@shop"
+
+
+def test_restart_loses_no_connection(fleet: Machine) -> None:
+    with Load(fleet, "shop.test") as load:
+        load.more(100)
+        for _ in range(3):
+            before = fleet.main_pid(UNIT)
+            fleet.run(f"systemctl restart {UNIT}")
+            assert fleet.main_pid(UNIT) != before
+            load.more(100)
+        report = load.stop()
+    assert report["failures"] == []
+
+
+def test_death_of_the_master_loses_no_connection(fleet: Machine) -> None:
+    before = fleet.main_pid(UNIT)
+    with Load(fleet, "shop.test") as load:
+        load.more(100)
+        fleet.run(f"systemctl kill --kill-who=main --signal=KILL {UNIT}")
+        wait_until(lambda: fleet.main_pid(UNIT) not in (0, before), "systemd has started another")
+        load.more(200)
+        report = load.stop()
+    assert report["failures"] == []
+
+
+def test_restart_through_our_command(fleet: Machine) -> None:
+    with Load(fleet, "shop.test") as load:
+        load.more(50)
+        fleet.run("gunicornctl restart shop")
+        load.more(100)
+        report = load.stop()
+    assert report["failures"] == []

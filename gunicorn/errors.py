@@ -49,3 +49,12 @@ class HaltServer(BaseException):
         super().__init__(reason)
         self.reason = reason
         self.exit_status = exit_status
+
+
+def explain(exc: BaseException) -> str:
+    """Give what a log should say of ``exc``: a user's mistake is one line, all else a traceback."""
+    if isinstance(exc, (AppImportError, ConfigError)):
+        return str(exc)
+    import traceback  # here, because it is slow to import and most programs never need it
+
+    return "".join(traceback.format_exception(exc))

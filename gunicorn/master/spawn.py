@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gunicorn.errors import ExitStatus
+from gunicorn.errors import ExitStatus, explain
 from gunicorn.system import daemonize, proctitle, signals
 
 __all__ = ["fork_worker"]
@@ -87,7 +87,7 @@ def _judge(worker: Any, ending: BaseException | None) -> int:
         return ExitStatus.OK
     if isinstance(ending, SystemExit):
         return _status_of(worker, ending)
-    text = "".join(traceback.format_exception(ending))
+    text = explain(ending)
     worker.log.error("Exception in worker process:\n%s", text)
     if worker.booted:
         return ExitStatus.UNEXPECTED

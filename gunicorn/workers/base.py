@@ -19,7 +19,7 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any, NoReturn
 
-from gunicorn.errors import ExitStatus
+from gunicorn.errors import ExitStatus, explain
 from gunicorn.http import errors, response
 from gunicorn.system import fds, identity
 from gunicorn.system.memory import WorkerSlot
@@ -142,7 +142,7 @@ class Worker:
                 self.wsgi = self.reloader.explain(exc)
             elif isinstance(exc, Exception):
                 # Not any failure to boot: the application's, with an exit status of its own.
-                self.tmp.mark_failed(traceback.format_exc(), ExitStatus.APP_LOAD)
+                self.tmp.mark_failed(explain(exc), ExitStatus.APP_LOAD)
                 raise
             else:
                 raise

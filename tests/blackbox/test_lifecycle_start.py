@@ -55,7 +55,6 @@ REFUSALS = [
         (*ANY_PORT, "--worker-class", "bogus", HELLO),
         1,
         ("bogus", "invalid or not found"),
-        is_traceback_shown=True,
     ),
     Refusal("no-such-certificate", (*ANY_PORT, "--certfile", "none.pem", HELLO), 1, ("none.pem",)),
     Refusal("no-directory-for-pidfile", (*ANY_PORT, "--pid", "none/pid", HELLO), 1, ("none",)),
@@ -86,7 +85,8 @@ REFUSALS = [
             (*ANY_PORT, "--workers", workers, app),
             4,
             texts,
-            is_traceback_shown=True,
+            # of the application's own error; a mistyped name is told in one line
+            is_traceback_shown=name == "raises",
         )
         for name, app, texts in (
             ("no-module", "no_such_module:application", ("no_such_module",)),

@@ -57,7 +57,7 @@ class Document:
                 continue
             if header:
                 table = here
-            if here == keys or (statement and here == keys[: len(here)]):
+            if here == keys or (statement and _is_within(here, keys)):
                 return number
         return 1
 
@@ -86,6 +86,11 @@ def parse(path: str, data: bytes) -> Document:
 
 def _split(dotted: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in re.findall(_KEY, dotted))
+
+
+def _is_within(here: tuple[str, ...], keys: tuple[str, ...]) -> bool:
+    """Whether a statement gives the key inside a table of its own, or gives a part of the key."""
+    return here == keys[: len(here)] or keys == here[: len(keys)]
 
 
 def _is_complete(text: str) -> bool:

@@ -78,10 +78,6 @@ def _read_one(
     if spoilt:
         return Broken(name, path, spoilt)
     try:
-        own = site_file.read_document(path, rules)
-        if own is None:
-            return Broken(name, path, [f"{path}: a link that leads nowhere"])
-        documents = [*site_file.read_dropins(name, paths, rules), own]
-        return site_file.make_site(name, path, [*documents, *([defaults] if defaults else [])])
+        return site_file.read_with_defaults(name, paths, defaults, rules)
     except SiteError as error:
         return Broken(name, path, error.problems)

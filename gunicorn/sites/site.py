@@ -20,7 +20,7 @@ from gunicorn import util
 from gunicorn.config import KNOWN_SETTINGS
 from gunicorn.config.validators import ACCEPTS
 from gunicorn.errors import ConfigError
-from gunicorn.sites import document, keys, trust
+from gunicorn.sites import delegation, document, keys, trust
 from gunicorn.sites.document import Document
 from gunicorn.sites.paths import Paths, is_leftover, name_problem
 
@@ -92,11 +92,39 @@ def read_site(name: str, paths: Paths, rules: trust.Rules = trust.ROOT_ONLY) -> 
     problem = name_problem(name)
     if problem:
         raise SiteError([problem])
+    return read_with_defaults(name, paths, read_defaults(paths, rules), rules)
+
+
+def read_with_defaults(
+    name: str, paths: Paths, defaults: Document | None, rules: trust.Rules = trust.ROOT_ONLY
+) -> Site:
+    """Read one site whose name is right, with defaults that were read already.
+
+    :raises SiteError: with one line for every reason
+    """
     path = paths.site_file(name)
-    own = read_document(path, rules)
-    if own is None:
+    delegates = _delegates(defaults, paths)
+    found = _read(path, rules, frozenset(delegates))
+    if found is None:
         raise SiteError([f"{path}: there is no such site file"])
-    return make_site(name, path, [*read_dropins(name, paths, rules), own, *_defaults(paths, rules)])
+    data, uid = found
+    own = _parse(path, data)
+    owner = delegates.get(uid)
+    if owner is not None:
+        refused = delegation.problems(own, name, paths)
+        if refused:
+            raise SiteError(refused)
+    documents = [*read_dropins(name, paths, rules), own, *([defaults] if defaults else [])]
+    return make_site(name, path, documents, owner)
+
+
+def _delegates(defaults: Document | None, paths: Paths) -> dict[int, str]:
+    try:
+        return delegation.users(defaults, paths)
+    except ValueError as error:
+        assert defaults is not None
+        place = defaults.place(delegation.KEY)
+        raise SiteError([f"{place}: {delegation.KEY}: {error}"]) from None
 
 
 def read_document(path: Path, rules: trust.Rules = trust.ROOT_ONLY) -> Document | None:
@@ -104,8 +132,8 @@ def read_document(path: Path, rules: trust.Rules = trust.ROOT_ONLY) -> Document 
 
     :raises SiteError: it cannot be trusted, read or parsed
     """
-    data = _read(path, rules)
-    return None if data is None else _parse(path, data)
+    found = _read(path, rules)
+    return None if found is None else _parse(path, found[0])
 
 
 def read_defaults(paths: Paths, rules: trust.Rules = trust.ROOT_ONLY) -> Document | None:
@@ -137,8 +165,10 @@ def parse_site(name: str, path: Path, data: bytes, defaults: Document | None = N
     return make_site(name, path, [_parse(path, data), *([defaults] if defaults else [])])
 
 
-def make_site(name: str, path: Path, documents: list[Document]) -> Site:
+def make_site(name: str, path: Path, documents: list[Document], owner: str | None = None) -> Site:
     """Put the documents of a site together, given the strongest first; pure.
+
+    ``owner`` is the user a delegated file belongs to, and so the user the site runs as.
 
     :raises SiteError: with one line for every reason
     """
@@ -150,6 +180,8 @@ def make_site(name: str, path: Path, documents: list[Document]) -> Site:
     for given in reversed(documents):
         for key, value in given.tables.items():
             try:
+                if key == delegation.KEY and given.path.endswith("/defaults.conf"):
+                    continue
                 if key in _TABLES:
                     _check_table(given, key, value, tables[key], problems)
                 elif key in keys.SITE_KEYS:
@@ -158,20 +190,21 @@ def make_site(name: str, path: Path, documents: list[Document]) -> Site:
                     settings[key] = _check_setting(key, value)
             except (ValueError, TypeError, ConfigError) as error:
                 problems.append(f"{given.place(key)}: {_reason(key, error)}")
-    problems += _check_whole(path, {key for given in documents for key in given.tables})
+    names = {key for given in documents for key in given.tables}
+    if owner is not None:
+        values = delegation.with_owner(values, owner)
+        names.add("user")
+    problems += _check_whole(path, names)
     if problems:
         raise SiteError(problems)
     return Site(name, path, settings=settings, documents=tuple(documents), **tables, **values)
 
 
-def _defaults(paths: Paths, rules: trust.Rules) -> list[Document]:
-    found = read_defaults(paths, rules)
-    return [] if found is None else [found]
-
-
-def _read(path: Path, rules: trust.Rules) -> bytes | None:
+def _read(
+    path: Path, rules: trust.Rules, delegates: frozenset[int] = frozenset()
+) -> tuple[bytes, int] | None:
     try:
-        return trust.read_trusted(path, rules)
+        return trust.read_owned(path, rules, delegates)
     except FileNotFoundError:
         return None
     except trust.UntrustedError as error:

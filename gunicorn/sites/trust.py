@@ -62,17 +62,30 @@ def read_trusted(path: Path, rules: Rules = ROOT_ONLY) -> bytes:
     :raises FileNotFoundError: there is no such file (or a link that leads nowhere)
     :raises OSError: the file cannot be read
     """
-    fd, shown = _open(path, rules)
+    return read_owned(path, rules)[0]
+
+
+def read_owned(
+    path: Path, rules: Rules = ROOT_ONLY, delegates: frozenset[int] = frozenset()
+) -> tuple[bytes, int]:
+    """Read as ``read_trusted`` does a file that may also be a delegate's; gives its owner too.
+
+    Nothing but the file itself may be a delegate's: not a directory, not a link on the way.
+    """
+    fd, shown = _open(path, rules, delegates=delegates)
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             raise UntrustedError(f"{path}: not used: {shown} is no regular file")
+        if found.st_nlink > 1 and found.st_uid in delegates:
+            # a second name for a file of hers that root never meant to be a site
+            raise UntrustedError(f"{path}: not used: it has a second name somewhere")
         if found.st_size > MAX_BYTES:
             raise UntrustedError(f"{path}: not used: larger than {MAX_BYTES // 1024} KiB")
         data = bytearray()
         while len(data) <= MAX_BYTES and (chunk := os.read(fd, 65536)):
             data += chunk
-        return bytes(data)
+        return bytes(data), found.st_uid
     finally:
         os.close(fd)
 
@@ -89,7 +102,12 @@ def mode_of_trusted(path: Path, rules: Rules = ROOT_ONLY) -> int:
         os.close(fd)
 
 
-def _open(path: Path, rules: Rules, reading: int = os.O_RDONLY | os.O_NONBLOCK) -> tuple[int, Path]:
+def _open(
+    path: Path,
+    rules: Rules,
+    reading: int = os.O_RDONLY | os.O_NONBLOCK,
+    delegates: frozenset[int] = frozenset(),
+) -> tuple[int, Path]:
     """Walk to the file, judging every component; gives a descriptor of it and its real path."""
     if not path.is_absolute():
         raise UntrustedError(f"{path}: not used: the path is not absolute")
@@ -124,7 +142,8 @@ def _open(path: Path, rules: Rules, reading: int = os.O_RDONLY | os.O_NONBLOCK) 
                     here = _replace(here, os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
                 continue
             here, shown = _replace(here, fd), target
-            _judge(path, shown, found, rules)
+            is_file = not todo and stat.S_ISREG(found.st_mode)
+            _judge(path, shown, found, rules, delegates if is_file else frozenset())
         return here, shown
     except BaseException:
         os.close(here)
@@ -148,7 +167,13 @@ def _replace(old: int, new: int) -> int:
     return new
 
 
-def _judge(asked: Path, shown: Path, found: os.stat_result, rules: Rules) -> None:
+def _judge(
+    asked: Path,
+    shown: Path,
+    found: os.stat_result,
+    rules: Rules,
+    delegates: frozenset[int] = frozenset(),
+) -> None:
     """Refuse a component that somebody else than its trusted owners could change."""
     if not rules.looks_at(shown):
         return
@@ -160,7 +185,7 @@ def _judge(asked: Path, shown: Path, found: os.stat_result, rules: Rules) -> Non
         kind = "the file " if shown != asked else ""
     what = f"{kind}{shown}" if kind else "it"
     place = shlex.quote(str(shown))
-    if found.st_uid not in rules.owners:
+    if found.st_uid not in rules.owners and found.st_uid not in delegates:
         no_follow = "-h " if stat.S_ISLNK(found.st_mode) else ""
         raise UntrustedError(
             f"{asked}: not used: {what} belongs to uid {found.st_uid}, not to root: "

@@ -12,7 +12,7 @@ import sys
 
 from gunicorn import util
 from gunicorn.app import base
-from gunicorn.errors import AppImportError
+from gunicorn.errors import AppImportError, ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class DjangoApplication(base.Application):
             self.settings_module = resolve(args[0])
             if self.settings_module is None:
                 where = os.path.abspath(args[0])
-                base.fail(f"django project not found: no settings.py in {where} or below it")
+                raise ConfigError(
+                    f"django project not found: no settings.py in {where} or below it"
+                )
 
     def load_config(self) -> None:
         """Load all sources; SETTINGS_PATH is stronger than ``--settings``."""

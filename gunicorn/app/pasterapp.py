@@ -34,6 +34,9 @@ _HARMLESS_OPTIONS = {"-v", "-q", "--verbose", "--quiet"}
 class PasterApplication(wsgiapp.WSGIApplication):
     """The application of the file on the command line, ``INI`` or ``INI#APP``."""
 
+    #: the file was there at the start; that it is gone is no mistake of the command line any more
+    _has_found_file = False
+
     def init(
         self, parser: argparse.ArgumentParser, opts: argparse.Namespace, args: list[str]
     ) -> None:
@@ -42,8 +45,9 @@ class PasterApplication(wsgiapp.WSGIApplication):
         if len(args) != 1:
             parser.error("No application name specified.")
         path = os.path.abspath(pasteini.split_uri(args[0])[0])
-        if not os.path.isfile(path):
+        if not self._has_found_file and not os.path.isfile(path):
             parser.error(f"Config file not found: {path}")
+        self._has_found_file = True
         self.cfg.assign("paste", args[0], "the command line")
 
 

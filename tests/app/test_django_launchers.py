@@ -104,6 +104,31 @@ def test_manage_command_gives_its_options_once(newest: Environment) -> None:
         assert b"--env=A=b c" in words
 
 
+@pytest.mark.parametrize("before", [["-X", "dev", "-W", "ignore", "manage.py"], ["-m", "django"]])
+def test_interpreter_options_are_kept(newest: Environment, before: list[str]) -> None:
+    command = [*before, "run_gunicorn", "{bind}"]
+    settings = {"DJANGO_SETTINGS_MODULE": "mysite.settings"}
+    with Launched(newest.python, *command, files=project("django_project"), env=settings) as server:
+        assert server.get("/version").json()["parent"] == server.pid
+        words = Path(f"/proc/{server.pid}/cmdline").read_text().split("\0")
+        kept = before[:-1] if before[-1] == "manage.py" else []
+        assert words[1 : len(kept) + 1] == kept
+        assert words[len(kept) + 1].endswith("gunicorn/app/fresh.py")
+
+
+def test_project_that_is_gone_at_a_reload(newest: Environment) -> None:
+    command = ["-m", "gunicorn.app.djangoapp", "--bind", "{bind}", "mysite"]
+    files = project("django_project")
+    with Launched(
+        newest.python, *command, files=files, expect_errors=["django project not found"]
+    ) as server:
+        (server.directory / "mysite").rename(server.directory / "away")
+        with server.log_contains("django project not found"):
+            server.signal(signal.SIGHUP)
+        assert server.get("/version").json()["version"] == "first"
+        (server.directory / "away").rename(server.directory / "mysite")
+
+
 def test_unix_socket_as_the_address_of_the_manage_command(newest: Environment) -> None:
     command = LAUNCHERS["run_gunicorn"]
     with Launched(

@@ -75,6 +75,20 @@ def test_settings_and_loggers_of_the_file_are_read_again(
         assert len(server.wait_workers(lambda pids: len(pids) == 1)) == 1
 
 
+def test_file_that_is_gone_at_a_reload(pyramid: Environment) -> None:
+    errors = ["Config file not found: "]
+    with Launched(
+        *[pyramid.python, "-m", "gunicorn.app.pasterapp", "production.ini"],
+        files=project("paste_project"),
+        env={"PYTHONPATH": f"{ROOT}:."},
+        expect_errors=errors,
+    ) as server:
+        (server.directory / "production.ini").rename(server.directory / "away.test")
+        with server.log_contains("Config file not found: "):
+            server.signal(signal.SIGHUP)
+        assert server.get().json()["version"] == "first"
+
+
 def test_paster_serve(installed: Path) -> None:
     paster = environment(*PASTESCRIPT)
     command = [paster.script("paster"), "serve", "production.ini", "workers=1", "timeout=17"]

@@ -118,6 +118,8 @@ def parse_address(text: str, default_port: int = 8000) -> tuple[str, int] | str 
             raise ValueError(f"{number!r} is not a valid descriptor number.")
         return int(number)
     text = text.removeprefix("tcp://")
+    if "," in text:
+        raise ValueError(f"{text!r} is not a valid address: several addresses make a list.")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or rest[:1] not in ("", ":") or not is_ipv6(host):
@@ -129,8 +131,8 @@ def parse_address(text: str, default_port: int = 8000) -> tuple[str, int] | str 
         raise ValueError(f"{text!r} is a port without a host: write ':{text}'.")
     else:
         host, rest, port = text.partition(":")
-        if any(sign in host for sign in ", /@"):
-            raise ValueError(f"{host!r} is not a valid host name: several addresses make a list.")
+        if any(sign in host for sign in " /@"):
+            raise ValueError(f"{host!r} is not a valid host name.")
         host = host.lower() if text else "0.0.0.0"
     if not rest:
         return host, default_port

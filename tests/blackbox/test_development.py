@@ -109,3 +109,9 @@ def test_spew_prints_what_is_executed() -> None:
         start = server.log_position()
         assert server.get().body == b"one"
         server.wait_log('shop:2:     start_response("200 OK"', start=start)
+
+
+def test_daemon_keeps_its_output_where_asked() -> None:
+    with Server("shop:application", "--daemon", "-R", files={"shop.py": answer("one")}) as server:
+        assert server.get().body == b"one"
+        server.wait_log("Booting worker with pid: ", start=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import gunicorn
-from gunicorn.master import children, control, phases
+from gunicorn.master import children, control, phases, scoreboard
 from gunicorn.master.generation import Asker, ReloadError
 from gunicorn.system import clock
 
@@ -22,6 +22,7 @@ class Server(Protocol):
     children: children.Children
     LISTENERS: list[Any]
     num_workers: int
+    scoreboard: scoreboard.Scoreboard
 
     def ask_reload(self, asker: Asker) -> None: ...
     def ask_reopen(self, answer: Any) -> None: ...
@@ -50,6 +51,7 @@ class Commands:
 
     def status(self, request: dict[str, Any], reply: control.Reply) -> None:
         server = self.server
+        now = clock.monotonic()
         reply(
             {
                 "ok": True,
@@ -58,7 +60,11 @@ class Commands:
                 "pid": server.pid,
                 "generation": server.generation,
                 "started_at": clock.iso_utc(server.started_at),
-                "workers": [_describe(child) for child in server.children],
+                "workers": [scoreboard.describe(child, now) for child in server.children],
+                "workers_wanted": server.num_workers,
+                "workers_busy": server.scoreboard.busy,
+                "requests": server.scoreboard.requests,
+                "requests_per_second": round(server.scoreboard.rate, 1),
                 "listeners": [str(listener) for listener in server.LISTENERS],
                 "reloading": server.phase is phases.Phase.RELOADING,
                 "phase": server.phase.value,
@@ -108,19 +114,6 @@ COMMANDS = {
     "workers": Commands.workers,
     "stop": Commands.stop,
 }
-
-
-def _describe(child: children.Child) -> dict[str, Any]:
-    busy = child.worker.tmp.busy_seconds()
-    return {
-        "pid": child.pid,
-        "age": child.age,
-        "generation": child.generation,
-        "ready": child.state is children.State.READY,
-        "state": child.state.value,
-        "requests": child.worker.tmp.requests,
-        "busy_seconds": None if busy is None else round(busy, 3),
-    }
 
 
 def _refusal(error: str) -> dict[str, Any]:

@@ -23,15 +23,13 @@ from gunicorn.master import (
     generation,
     limits,
     phases,
+    scoreboard,
     spawn,
     watchdog,
 )
 from gunicorn.system import clock, procfs, signals
 
 __all__ = ["Crew"]
-
-#: between two looks at the memory and the age of the workers
-SAMPLE_SECONDS = 2.0
 
 _BOOT_FAILURES: dict[int, str] = {
     ExitStatus.WORKER_BOOT: "Worker failed to boot.",
@@ -61,7 +59,7 @@ class Crew:
         self._backoff = backoff.Backoff()
         self._reopening = confirm.Confirmations()
         self._trial = generation.Trial(1, 0)
-        self._next_sample = 0.0
+        self.scoreboard = scoreboard.Scoreboard(self.children)
         #: the last generation of which it was said that its memory limit is too low
         self._limit_doubted = 0
 
@@ -249,11 +247,9 @@ class Crew:
 
     def _watch_limits(self, now: float) -> None:
         """Look at memory and age now and then, and have one worker replaced at a time."""
-        if now < self._next_sample:
+        if not self.scoreboard.is_due(now):
             return
-        self._next_sample = now + SAMPLE_SECONDS
-        for child in self.children:
-            child.rss = procfs.resident_bytes(child.pid) or child.rss
+        self.scoreboard.sample(now)
         ready = self.children.ready(self.generation)
         if len(ready) < self.num_workers or self.children.leaving():
             return
@@ -364,6 +360,7 @@ class Crew:
         self._reopening.confirmed(child.pid)
         # One that was ready and left in peace (a worker class that counts requests itself) has
         # shown that its generation works.
+        self.scoreboard.buried(child)
         if child.generation == self._trial.generation and (cause or child.ready_at is None):
             self._trial.lost(child.pid, cause)
 

@@ -39,7 +39,10 @@ class Reloads(crew.Crew):
         self._verdict_deadline = 0.0
         self._notifier = notify.Notifier.take_from(os.environ)
         self.inheritance = inheritance.Inheritance(os.environ, self._notifier)
-        self._status_told = ""
+        self._crew_told = self._status_told = ""
+        self._next_status = 0.0
+        #: what our pid file and control socket are called besides their names in the settings
+        self._name_suffix = ""
 
     def wakeup(self) -> None:
         """End the present wait of the loop."""
@@ -120,7 +123,7 @@ class Reloads(crew.Crew):
     def _now_running(self) -> None:
         self.phase = Phase.RUNNING
         self._notifier.send("READY=1")
-        self._status_told = ""
+        self._crew_told = ""
 
     def _adopt_names(self) -> None:
         """Follow the new configuration where the file system and ``ps`` know us by name."""

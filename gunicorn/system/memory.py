@@ -11,14 +11,23 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import struct
 from time import monotonic
 from typing import NamedTuple
 
-__all__ = ["Report", "WorkerSlot"]
+__all__ = ["Current", "Report", "WorkerSlot"]
 
 # Places in the page, in units of 8 bytes. An aligned store of 8 bytes is one store on every machine
 # CPython runs the mmap module on, so a reader sees the old value or the new one.
-_BEAT, _REQUESTS, _REQUEST_STARTED = range(3)
+_BEAT, _REQUESTS = range(2)
+
+# The current request: method, address and port of the peer, path; then the instant it began, 0 when
+# there is none. Texts that are longer are cut off by the packing, shorter ones filled with zeros.
+# The instant is written last and cleared first: texts read between two equal instants belong to it.
+_CURRENT_AT = 64
+_CURRENT = struct.Struct("@16s48s8s184sd")
+_BEGAN = (_CURRENT_AT + _CURRENT.size) // 8 - 1
+_pack_current = _CURRENT.pack_into
 
 #: a report must fit into an empty pipe (64 KiB), or the worker would wait for the master; a
 #: character takes six bytes at worst
@@ -31,6 +40,18 @@ class Report(NamedTuple):
     kind: str
     text: str = ""
     exit_status: int = 0
+
+
+class Current(NamedTuple):
+    """The request that a worker is at; texts may be cut off."""
+
+    method: str
+    #: percent-encoded, without the query, which may hold what is nobody's business
+    path: str
+    #: ADDRESS:PORT, or "" for a peer on a Unix socket
+    peer: str
+    #: for how long the worker has been at it
+    seconds: float
 
 
 class WorkerSlot:
@@ -60,13 +81,23 @@ class WorkerSlot:
         """Beat: say that the worker is alive now."""
         self._instants[_BEAT] = monotonic()
 
-    def begin_request(self) -> None:
-        """Say that a request is being served from now on."""
-        self._instants[_REQUEST_STARTED] = monotonic()
+    def begin_request(
+        self, method: str = "", path: str = "", addr: str = "", port: str = ""
+    ) -> None:
+        """Say that a request of the peer ``addr`` is being served from now on."""
+        _pack_current(
+            self._page,
+            _CURRENT_AT,
+            method.encode(),
+            addr.encode(),
+            port.encode(),
+            path.encode(),
+            monotonic(),
+        )
 
     def end_request(self) -> None:
         """Say that the request is served, and count it."""
-        self._instants[_REQUEST_STARTED] = 0.0
+        self._instants[_BEGAN] = 0.0
         self._counts[_REQUESTS] += 1
 
     def mark_ready(self) -> None:
@@ -121,8 +152,19 @@ class WorkerSlot:
 
     def busy_seconds(self) -> float | None:
         """For how long the current request has been served; None when the worker is idle."""
-        started = self._instants[_REQUEST_STARTED]
-        return monotonic() - started if started else None
+        began = self._instants[_BEGAN]
+        return monotonic() - began if began else None
+
+    def current_request(self) -> Current | None:
+        """Give what the worker is serving now; None when it is idle, or was between two looks."""
+        began = self._instants[_BEGAN]
+        texts = _CURRENT.unpack_from(self._page, _CURRENT_AT)[:4]
+        if not began or self._instants[_BEGAN] != began:
+            return None
+        method, addr, port, path = (text.rstrip(b"\0").decode("utf-8", "replace") for text in texts)
+        host = f"[{addr}]" if ":" in addr else addr
+        peer = f"{host}:{port}" if addr else ""
+        return Current(method, path, peer, monotonic() - began)
 
     def read_report(self) -> Report | None:
         """Give the next report of the worker, None when there is none (yet, or any more)."""

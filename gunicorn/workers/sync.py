@@ -262,7 +262,8 @@ class SyncWorker(base.Worker):
         if others or self._ready > 1 or self._steps.again:
             self._have_watched()
         slot = self.tmp
-        slot.begin_request()
+        addr, port, _ = channel.connection.peer
+        slot.begin_request(request.method, request.path, addr, port)
         self._serving = self._served = self._served + 1
         self._gate.release()
         try:

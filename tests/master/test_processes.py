@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.harness import Gate, Server, ServerFailed
+from tests.harness.control import ask
 
 PID = "tests.apps.basic:pid"
 HELLO = "tests.apps.basic:hello"
@@ -32,19 +31,6 @@ def application(environ, start_response):
 
 def app(word: str) -> str:
     return GOOD % (len(word), word)
-
-
-def ask(server: Server, **request: Any) -> dict[str, Any]:
-    """Send one request to the control socket and give the answer."""
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(30)
-        peer.connect(str(server.directory / "control.test"))
-        peer.sendall(json.dumps(request).encode() + b"\n")
-        data = b""
-        while chunk := peer.recv(65536):
-            data += chunk
-    answer: dict[str, Any] = json.loads(data)
-    return answer
 
 
 @contextlib.contextmanager
@@ -332,7 +318,9 @@ def test_ready_is_told_when_every_worker_is() -> None:
     with Server(HELLO, "--workers", "3") as server:
         told = server.notifications
         assert told.count("READY=1") == 1
-        server.wait_notification("STATUS=generation 1: 3 of 3 workers ready")
+        server.wait_notification(
+            "STATUS=generation 1: 3 of 3 workers ready, 0 busy, 0.0 requests/s"
+        )
 
 
 def test_reload_is_told_to_the_service_manager() -> None:

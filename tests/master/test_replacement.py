@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import threading
 from typing import Any
 
 import pytest
 
 from tests.harness import Gate, Server
+from tests.harness.control import ask
 from tests.harness.load import Load
 
 PID = "tests.apps.basic:pid"
@@ -24,15 +23,6 @@ if os.path.exists("slow.test"):
     gate.pass_gate()
 from tests.apps.basic import pid as application
 """
-
-
-def ask(server: Server, **request: Any) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(30)
-        peer.connect(str(server.directory / "control.test"))
-        peer.sendall(json.dumps(request).encode() + b"\n")
-        answer: dict[str, Any] = json.loads(peer.makefile("rb").read())
-    return answer
 
 
 def test_max_requests_under_load_costs_no_request_and_waits_for_no_import() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gunicorn.system import clock
-from gunicorn.system.memory import Report, WorkerSlot
+from gunicorn.system.memory import Current, Report, WorkerSlot
 
 
 @pytest.fixture
@@ -48,6 +48,43 @@ def test_idle_worker_is_not_busy(slot: WorkerSlot) -> None:
     slot.end_request()
     assert slot.busy_seconds() is None
     assert slot.requests == 1
+
+
+def current(slot: WorkerSlot) -> Current:
+    found = slot.current_request()
+    assert found is not None
+    return found
+
+
+def test_current_request_is_told_while_it_lasts(slot: WorkerSlot) -> None:
+    assert slot.current_request() is None
+    slot.begin_request("GET", "/a%20b", "127.0.0.1", "4711")
+    assert current(slot)[:3] == ("GET", "/a%20b", "127.0.0.1:4711")
+    assert 0 <= current(slot).seconds < 10
+    slot.end_request()
+    assert slot.current_request() is None
+
+
+def test_request_leaves_nothing_of_the_longer_one_before(slot: WorkerSlot) -> None:
+    slot.begin_request("PROPFIND", "/" + "long" * 30, "2001:db8::1", "65535")
+    assert current(slot).peer == "[2001:db8::1]:65535"
+    slot.begin_request("GET", "/", "", "")
+    assert current(slot)[:3] == ("GET", "/", "")
+
+
+def test_long_texts_are_cut_off_and_harm_no_neighbour(slot: WorkerSlot) -> None:
+    before = slot.last_update()
+    slot.begin_request("M" * 500, "/" + "\xe9" * 5000, "a" * 500, "p" * 500)
+    found = current(slot)
+    assert found.method == "M" * 16
+    assert found.path.startswith("/\xe9\xe9")
+    assert len(found.path) < 190
+    assert (slot.last_update(), slot.requests) == (before, 0)
+
+
+def test_request_of_an_older_worker_class_is_told_without_its_name(slot: WorkerSlot) -> None:
+    slot.begin_request()
+    assert current(slot)[:3] == ("", "", "")
 
 
 def test_reports_come_in_order(slot: WorkerSlot) -> None:

@@ -5,16 +5,21 @@ Pure: addresses come in as text, answers go out as text.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gunicorn.http import errors
+
+if TYPE_CHECKING:
+    import ipaddress
+
+    _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: The longest PROXY line, CRLF included (PROXY protocol, 2.1).
 PROXY_LINE_MAX = 107
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+#: The default list: known at a glance, without loading what parses addresses.
+_LOOPBACK = ("127.0.0.1", "::1")
 #: Verdicts remembered per Trust; as many peers as talk to a worker at the same time, roughly.
 _REMEMBERED = 1024
 
@@ -41,17 +46,24 @@ class Trust:
     Raises ValueError for an element that is neither address, network nor ``*``.
     """
 
-    __slots__ = ("_everyone", "_networks", "_verdicts")
+    __slots__ = ("_everyone", "_given", "_networks", "_verdicts")
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._everyone = False
-        self._networks: list[_Network] = []
-        self._verdicts: dict[str, bool] = {"": True}
-        for text in texts:
-            if text.strip() == "*":
-                self._everyone = True
-            else:
-                self._networks.append(ipaddress.ip_network(text.strip(), strict=False))
+        self._given = [text.strip() for text in texts]
+        #: parsed when they are first asked for
+        self._networks: list[_Network] | None = None
+        self._verdicts = self._first_verdicts()
+        self._everyone = "*" in self._given
+        if not set(self._given) <= {"*", *_LOOPBACK}:
+            self._networks = self._parse()
+
+    def _first_verdicts(self) -> dict[str, bool]:
+        return {"": True} | {text: True for text in _LOOPBACK if text in self._given}
+
+    def _parse(self) -> list[_Network]:
+        import ipaddress  # most servers stand behind a proxy on the same machine
+
+        return [ipaddress.ip_network(text, strict=False) for text in self._given if text != "*"]
 
     def believes(self, addr: str) -> bool:
         """Whether the peer at ``addr`` (no port; ``""`` for Unix) is in the list."""
@@ -59,11 +71,15 @@ class Trust:
         if verdict is None:
             verdict = self._everyone or self._contains(addr)
             if len(self._verdicts) >= _REMEMBERED:
-                self._verdicts = {"": True}
+                self._verdicts = self._first_verdicts()
             self._verdicts[addr] = verdict
         return verdict
 
     def _contains(self, text: str) -> bool:
+        import ipaddress
+
+        if self._networks is None:
+            self._networks = self._parse()
         try:
             addr = ipaddress.ip_address(text.partition("%")[0])
         except ValueError:
@@ -87,6 +103,8 @@ def parse_proxy_line(line: str) -> dict[str, str | int]:
     Returns ``req.proxy_protocol_info``: proxy_protocol, client_addr, client_port, proxy_addr,
     proxy_port. Raises InvalidProxyLine for anything else, ``PROXY UNKNOWN`` included.
     """
+    import ipaddress
+
     parts = line.split(" ")
     if len(parts) != 6 or parts[0] != "PROXY":
         raise errors.InvalidProxyLine(line)

@@ -150,11 +150,12 @@ def paste_server(
         settings.setdefault("default_proc_name", os.path.abspath(ini))
         if os.path.isfile(ini) and pasteini.Ini(ini, {}).has_loggers:
             settings.setdefault("logconfig", os.path.abspath(ini))
-        print(
-            "Warning: a reload will restart the workers with the code that is loaded now: "
-            f"for new code start with gunicorn_paster {ini}",
-            file=sys.stderr,
-        )
+        if not has_reloader():
+            print(
+                "Warning: a reload will restart the workers with the code that is loaded now: "
+                f"for new code start with gunicorn_paster {ini}",
+                file=sys.stderr,
+            )
     ServedApplication(app, settings).run()
 
 
@@ -179,8 +180,7 @@ def is_plain_launch(ini: str, host: str, port: Any, kwargs: Mapping[str, Any]) -
     words = sys.argv[1:]
     named = [word for word in words if not word.startswith("-") and os.path.abspath(word) == ini]
     options = {word for word in words if word.startswith("-")} - _HARMLESS_OPTIONS
-    reloader = sys.modules.get("hupper")
-    if len(named) != 1 or options or (reloader is not None and reloader.is_active()):
+    if len(named) != 1 or options or has_reloader():
         return False
     variables = {key: value for word in words for key, sign, value in [word.partition("=")] if sign}
     try:
@@ -189,6 +189,12 @@ def is_plain_launch(ini: str, host: str, port: Any, kwargs: Mapping[str, Any]) -
         return False
     given = {"host": host, "port": port, **kwargs}
     return all(key not in given or str(given[key]) == text for key, (text, _) in section.items())
+
+
+def has_reloader() -> bool:
+    """Whether ``pserve --reload`` watches this process, and starts another for new code."""
+    hupper = sys.modules.get("hupper")
+    return bool(hupper is not None and hupper.is_active())
 
 
 def begin_again(ini: str, gcfg: Mapping[str, Any]) -> None:

@@ -55,6 +55,18 @@ def test_project_is_served_and_reloaded(django: Environment, launcher: str) -> N
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_edited_code_reloads_itself(newest: Environment, launcher: str) -> None:
+    files = project("django_project")
+    with Launched(newest.python, *LAUNCHERS[launcher], "--reload", files=files) as server:
+        (worker,) = server.worker_pids()
+        with server.log_contains("Worker reloading: ", f"Worker exiting (pid: {worker})"):
+            server.edit("notes/views.py", '"first"', '"second"')
+            # Views are imported by the first request; the models are imported, hence watched.
+            server.edit("notes/models.py", "max_length=200", "max_length=201")
+        assert server.get("/version").json()["version"] == "second"
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_code_that_fails_leaves_the_old_code_serving(newest: Environment, launcher: str) -> None:
     files = project("django_project")
     with Launched(newest.python, *LAUNCHERS[launcher], files=files, expect_errors=True) as server:

@@ -63,6 +63,19 @@ def test_file_is_served_and_reloaded(pyramid: Environment, installed: Path, laun
         assert server.get().json()["version"] == "second"
 
 
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_edited_code_reloads_itself(pyramid: Environment, installed: Path, launcher: str) -> None:
+    places = {"house": str(installed), "env": str(pyramid.path)}
+    words = [word.format(**places) for word in LAUNCHERS[launcher]]
+    ini = project("paste_project")["production.ini"].replace("workers = 2", "reload = true")
+    with launch(installed, pyramid.python, *words, production=ini) as server:
+        (worker,) = server.worker_pids()
+        said = ["Worker reloading: ", "webapp.py modified", f"Worker exiting (pid: {worker})"]
+        with server.log_contains(*said):
+            server.edit("webapp.py", '"first"', '"second"')
+        assert server.get().json()["version"] == "second"
+
+
 def test_settings_and_loggers_of_the_file_are_read_again(
     pyramid: Environment, installed: Path
 ) -> None:

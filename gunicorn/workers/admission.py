@@ -86,7 +86,13 @@ class Admission:
         sock.setblocking(False)
         facts = next(facts for facts, known in self._facts if known is listener)
         talk = connection.Connection(self._policy, Peer.from_address(addr))
-        return self._make(sock, listener, facts, addr, talk)
+        try:
+            return self._make(sock, listener, facts, addr, talk)
+        except OSError as exc:
+            # A TLS socket cannot be made of a connection that was reset while it waited outside.
+            self._log.debug("Ignored premature client disconnection. %s", exc)
+            sock.close()
+            return None
 
     def _make(
         self, sock: Any, listener: Any, facts: Any, addr: Any, talk: connection.Connection

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
 import ssl
+import struct
 
 import pytest
 
@@ -76,6 +79,18 @@ def test_plain_http_on_a_tls_port_costs_only_its_connection():
             # An alert, or just the end.
             with contextlib.suppress(ConnectionResetError):
                 assert b"HTTP/" not in read_all(client)
+        assert server.get(tls=client_context()).endswith(b"hello")
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01"])
+def test_connection_that_is_reset_before_it_is_accepted_costs_nothing(sent):
+    with Running(hello, **FILES) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)
+        with server.connect() as client:
+            client.sendall(sent)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.kill(server.pid, signal.SIGCONT)
         assert server.get(tls=client_context()).endswith(b"hello")
 
 

@@ -112,8 +112,7 @@ class Steps:
             self._advance(channel)
         elif data is None:
             self._reactor.watch(channel, READ)
-        elif channel not in self.again:
-            # (A peer that ended after a pipeline is answered first; its end is reported again.)
+        else:
             # The peer has left; a head it began and did not finish is nobody's loss.
             self.close(channel)
 
@@ -218,13 +217,15 @@ class Steps:
             # Somebody waits outside who has a request.
             self._finish(channel)
             return
-        self._reactor.watch(channel, READ)
         if talk.buffered:
-            # A pipelined request waits for its turn like everybody's.
+            # A pipelined request waits for its turn like everybody's, and until then no more is
+            # read: who asks faster than we answer must not fill our memory.
+            self._reactor.forget(channel)
             channel.state = State.HEAD
             channel.deadline = self.now + self._grants.HEAD_SECONDS
             self.again.append(channel)
         else:
+            self._reactor.watch(channel, READ)
             channel.state = State.IDLE
             channel.deadline = self.now + self._keepalive
 

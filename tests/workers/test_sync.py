@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,31 @@ def test_pipelined_requests_are_answered_in_order():
         answers = read_all(client)
     bodies = [part[:4] for part in answers.split(b"\r\n\r\n")[1:]]
     assert bodies == [b"/%03d" % number for number in range(100)] + [b"/end"]
+
+
+def test_pipeline_is_read_no_faster_than_it_is_answered():
+    most = 0
+
+    class Counting(SyncWorker):
+        def handle(self, listener, client, addr):
+            nonlocal most
+            most = max(most, client.connection.buffered)
+            super().handle(listener, client, addr)
+
+    def tell(environ, start_response):
+        body = b"%d" % most
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    data = GET * 10_000 + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with Running(tell, worker=Counting) as server, server.connect() as client:
+        sender = threading.Thread(target=client.sendall, args=(data,))
+        sender.start()
+        answers = read_all(client)
+        sender.join()
+    assert answers.count(b"HTTP/1.1 200") == 10_001
+    # What is received at once, and the piece of a request that was left of what came before.
+    assert int(answers.rpartition(b"\r\n\r\n")[2]) < channel.READ_SIZE + len(GET)
 
 
 def test_no_keepalive_without_the_setting():

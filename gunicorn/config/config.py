@@ -113,13 +113,20 @@ class Config:
     @property
     def worker_class_str(self) -> str:
         """The worker class as text, for the log."""
-        uri = self.settings["worker_class"].value
+        uri = self._worker_class_uri
         return str(uri if isinstance(uri, str) else uri.__name__)
+
+    @property
+    def _worker_class_uri(self) -> Any:
+        """``worker_class``, or the class that has threads where ``sync`` is to have several."""
+        uri = self.settings["worker_class"].value
+        return "gthread" if uri == "sync" and self.settings["threads"].value > 1 else uri
 
     @property
     def worker_class(self) -> Any:
         """The class of the workers, loaded once; its ``setup()`` is called once if it has one."""
-        return self._class("worker_class", "sync", "gunicorn.workers", "setup")
+        uri = self._worker_class_uri
+        return self._class("worker_class", uri, "sync", "gunicorn.workers", "setup")
 
     @property
     def logger_class(self) -> Any:
@@ -127,22 +134,23 @@ class Config:
 
         With ``statsd_host`` it is a subclass of that class which sends figures as well.
         """
-        found = self._class("logger_class", "simple", "gunicorn.loggers", "install")
+        uri = self.settings["logger_class"].value
+        found = self._class("logger_class", uri, "simple", "gunicorn.loggers", "install")
         if not self.settings["statsd_host"].value:
             return found
         return util.import_name("gunicorn.statsd", "instrument")(found)
 
-    def _class(self, name: str, default: str, section: str, prepare: str) -> Any:
-        item = self.settings[name]
-        found = self._classes.get(item.value)
+    def _class(self, name: str, uri: Any, default: str, section: str, prepare: str) -> Any:
+        found = self._classes.get(uri)
         if found is None:
             try:
-                found = util.load_class(item.value or default, default, section)
+                found = util.load_class(uri or default, default, section)
             except ConfigError as error:
-                raise ConfigError(f"{name}, from {item.origin}: {error}") from error
+                origin = self.settings[name].origin
+                raise ConfigError(f"{name}, from {origin}: {error}") from error
             if hasattr(found, prepare):
                 getattr(found, prepare)()
-            self._classes[item.value] = found
+            self._classes[uri] = found
         return found
 
     @property

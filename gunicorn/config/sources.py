@@ -41,7 +41,6 @@ WITHOUT_EFFECT = frozenset(
         "preload_app",
         "protocol",
         "ssl_version",
-        "threads",
     ]
 )
 

@@ -9,4 +9,5 @@ from __future__ import annotations
 #: name for the ``worker_class`` setting -> ``module.Class``
 SUPPORTED_WORKERS: dict[str, str] = {
     "sync": "gunicorn.workers.sync.SyncWorker",
+    "gthread": "gunicorn.workers.gthread.ThreadWorker",
 }

@@ -110,6 +110,7 @@ class Admission:
             facts,
             talk.peer,
             sock,
+            multithread=self._worker.IS_MULTITHREAD,
             multiprocess=self._is_multiprocess,
             file_wrapper=FileWrapper,
         )

@@ -63,12 +63,21 @@ class Reactor:
             self.items[item.fd] = item
         item.mask = mask
 
-    def forget(self, item: Any) -> None:
-        """Take ``item`` out; to be called before its descriptor is closed."""
+    def hold(self, item: Any) -> None:
+        """Have ``item`` among the items although nothing is waited for, if it is not there yet."""
+        self.items.setdefault(item.fd, item)
+
+    def park(self, item: Any) -> None:
+        """Report ``item`` no more until it is watched again; it stays among the items."""
         if item.mask:
             item.mask = 0
-            del self.items[item.fd]
             self.epoll.unregister(item.fd)
+
+    def forget(self, item: Any) -> None:
+        """Take ``item`` out; to be called before its descriptor is closed."""
+        self.park(item)
+        if item.fd in self.items and self.items[item.fd] is item:
+            del self.items[item.fd]
 
     def add_listeners(self, listeners: Iterable[Any]) -> None:
         """Report listeners that are ready to accept; one waiting process is woken by each peer."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import IO, Any
@@ -93,12 +94,17 @@ class Spool:
 
 
 class Held:
-    """Counts the bytes of answers that one worker keeps in memory."""
+    """Counts the bytes of answers that one worker keeps in memory, in whichever thread."""
 
-    __slots__ = ("bytes",)
+    __slots__ = ("_lock", "bytes")
 
     def __init__(self) -> None:
         self.bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self.bytes += count
 
 
 class _Range:
@@ -141,7 +147,7 @@ class Outbox:
         ):
             self._pieces.append(memoryview(data))
             self._memory += size
-            self._held.bytes += size
+            self._held.add(size)
         else:
             self._add_to_spill(data)
         self.size += size
@@ -197,7 +203,7 @@ class Outbox:
                 if taken is None:
                     return
                 self._memory -= taken
-                self._held.bytes -= taken
+                self._held.add(-taken)
                 if taken == len(piece):
                     pieces.popleft()
                 else:
@@ -235,7 +241,7 @@ class Outbox:
         if self._spill is not None:
             self._spill.close()
             self._spill = None
-        self._held.bytes -= self._memory
+        self._held.add(-self._memory)
         self._memory = self.size = 0
 
 

@@ -53,6 +53,9 @@ class SyncWorker(base.Worker):
     #: longer bodies are given to the application while they arrive
     STREAM_ABOVE = 64 * 1024 * 1024
 
+    #: whether an application may be called by several threads at once
+    IS_MULTITHREAD = False
+
     #: what siblings share; None where nobody has called ``prepare``
     exchange: ClassVar[handover.Exchange | None] = None
 

@@ -123,6 +123,15 @@ def test_classes_are_loaded_and_prepared_once(monkeypatch: pytest.MonkeyPatch) -
     assert cfg.worker_class_str == "Prepared"
 
 
+def test_threads_choose_the_class_that_has_them() -> None:
+    cfg = Config()
+    cfg.set("threads", 4)
+    assert cfg.worker_class_str == "gthread"
+    assert cfg.worker_class.__name__ == "ThreadWorker"
+    cfg.set("worker_class", Prepared)
+    assert cfg.worker_class is Prepared
+
+
 def test_class_that_is_not_found_names_its_source() -> None:
     cfg = Config()
     cfg.assign("worker_class", "snyc", "--worker-class")

@@ -42,6 +42,7 @@ ROWS: dict[str, tuple[Any, list[tuple[Any, Any]], list[tuple[str, Any]], list[An
         [("-k sync", "sync"), ("--worker-class a.B", "a.B")],
         [1],
     ),
+    "threads": (1, [(9, 9)], [("--threads 9", 9)], [-1]),
     "worker_connections": (1000, [(9, 9)], [("--worker-connections 9", 9)], [-1]),
     "max_requests": (0, [(9, 9)], [("--max-requests 9", 9)], [-1]),
     "max_requests_jitter": (0, [(9, 9)], [("--max-requests-jitter 9", 9)], [-1]),

@@ -37,11 +37,14 @@ class Running:
     Sockets made by ``connect`` are closed at the end.
     """
 
+    #: the class where a test names none
+    default: type[SyncWorker] = SyncWorker
+
     def __init__(
         self,
         application: Any,
         *,
-        worker: type[SyncWorker] = SyncWorker,
+        worker: type[SyncWorker] | None = None,
         count: int = 1,
         expect_errors: bool = False,
         **settings: Any,
@@ -65,7 +68,8 @@ class Running:
         self.listeners = listeners.create_listeners(self.cfg.address, self.cfg, self.log)
         self.app = SimpleNamespace(wsgi=lambda: application, cfg=self.cfg)
         # A class of its own, so that what ``prepare`` makes for its workers belongs to this run.
-        self.kind = type(worker.__name__, (worker,), {"exchange": None})
+        base = worker or self.default
+        self.kind = type(base.__name__, (base,), {"exchange": None})
         self.clients: list[socket.socket] = []
         self.workers: list[Any] = []
         self.statuses: dict[int, int] = {}

@@ -45,6 +45,21 @@ class WorkerClass(Setting):
         """
 
 
+class Threads(Setting):
+    name = "threads"
+    section = SECTION
+    cli = ["--threads"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 1
+    desc = """\
+        The number of requests one worker of the class ``gthread`` serves at the same time.
+
+        More than 1 with the class ``sync`` chooses ``gthread``. Other classes take no notice of it.
+        """
+
+
 class WorkerConnections(Setting):
     name = "worker_connections"
     section = SECTION

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import gunicorn
 from gunicorn import sock
 from gunicorn.errors import ConfigError, ExitStatus, HaltServer
-from gunicorn.master import commands, confirm, control, generation, phases, reloads
+from gunicorn.master import commands, confirm, control, generation, phases, upgrade
 from gunicorn.master.phases import Phase
 from gunicorn.pidfile import Pidfile
 from gunicorn.system import clock, daemonize, proctitle, signals
@@ -37,7 +37,7 @@ STATUS_SECONDS = 5.0
 LAST_SECONDS = 5.0
 
 
-class Arbiter(reloads.Reloads):
+class Arbiter(upgrade.Upgrades):
     """The master of one server; ``run()`` ends with the process."""
 
     WORKER_BOOT_ERROR = int(ExitStatus.WORKER_BOOT)
@@ -45,10 +45,6 @@ class Arbiter(reloads.Reloads):
 
     SIGNALS = list(phases.SIGNALS)
     SIG_NAMES = {signum: signals.name_of(signum) for signum in phases.SIGNALS}
-    START_CTX: dict[Any, Any] = {}
-
-    reexec_pid = 0
-    master_name = "Master"
 
     def __init__(self, app: Any) -> None:
         """Take the configuration of ``app`` into force. Raises ConfigError."""
@@ -63,8 +59,8 @@ class Arbiter(reloads.Reloads):
         self._signal_pipe: signals.SignalPipe | None = None
         self._stop_is_quick = False
         self._next_ping = 0.0
-        self.START_CTX.update({"args": sys.argv[:], "cwd": os.getcwd(), 0: sys.executable})
         self.setup(app)
+        self.note_start()
 
     # -- what plugins and hooks see ----------------------------------------------------------------
 
@@ -246,14 +242,15 @@ class Arbiter(reloads.Reloads):
         """USR1: everybody reopens the log files; the master first, for it makes the new ones."""
         self.log.reopen_files()
         self.kill_workers(signal.SIGUSR1)
+        self._pass_on(signal.SIGUSR1)
         # A round under way goes on: its workers have been told, and those who asked still wait.
         if self._reopening.wants_round():
             told = [child.pid for child in self.children if not child.was_told_to_go]
             self._reopening.begin(told, clock.monotonic())
 
     def handle_usr2(self) -> None:
-        """USR2: re-execution is not part of this version."""
-        self.log.info("Ignoring signal: usr2 (this version cannot re-execute itself)")
+        """USR2: execute the program anew beside this one."""
+        self.reexec()
 
     def handle_winch(self) -> None:
         """WINCH: also what a terminal sends when its window changes size."""
@@ -282,7 +279,7 @@ class Arbiter(reloads.Reloads):
         for child in self.children:
             self.send_away(child, signal.SIGTERM if graceful else signal.SIGQUIT, deadline, "stop")
         if is_first:
-            self._notifier.send("STOPPING=1\nSTATUS=stopping")
+            self._announce_stop()
 
     def stop(self, graceful: bool = True) -> None:
         """Stop all workers, and return when they are gone or killed."""
@@ -324,6 +321,8 @@ class Arbiter(reloads.Reloads):
     def _clean_up(self) -> None:
         """Remove what the master has put into the file system."""
         self._close_listeners()
+        if self.is_alone:
+            self.inheritance.delete_left()
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -332,14 +331,14 @@ class Arbiter(reloads.Reloads):
 
     def _close_listeners(self) -> None:
         for listener in self.LISTENERS:
-            self.inheritance.close(listener, is_last_owner=True)
+            self.inheritance.close(listener, is_last_owner=self.is_alone)
         self.LISTENERS = []
 
     # -- the control socket ------------------------------------------------------------------------
 
     def open_control(self) -> None:
         """Have the control socket that the configuration names. Raises ConfigError."""
-        path = getattr(self.cfg, "control_socket", None)
+        path = self._named(getattr(self.cfg, "control_socket", None))
         handle = commands.Commands(self).handle
         mode = self.cfg.control_socket_mode if path else 0
         # The new one first: if it cannot be had, the old one stays.
@@ -368,6 +367,7 @@ class Arbiter(reloads.Reloads):
     def _report(self) -> None:
         """Tell how things are where it has changed, and that the loop turns."""
         now = clock.monotonic()
+        self._watch_former()
         self._reopening.expire(now)
         if self._reopening.wants_round():
             self.handle_usr1()

@@ -171,7 +171,8 @@ class BaseApplication:
             gc.freeze()
             gc.enable()
         try:
-            if self.cfg.daemon:
+            # The master that executed us is a daemon already, and must stay our parent.
+            if self.cfg.daemon and "GUNICORN_FD" not in os.environ:
                 daemonize.detach(keeps_output=self.cfg.enable_stdio_inheritance)
             Arbiter(self).run()
         except (ConfigError, RuntimeError) as error:

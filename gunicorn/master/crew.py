@@ -20,6 +20,7 @@ from gunicorn.master import (
     backoff,
     children,
     confirm,
+    deaths,
     generation,
     limits,
     phases,
@@ -27,7 +28,7 @@ from gunicorn.master import (
     spawn,
     watchdog,
 )
-from gunicorn.system import clock, procfs, signals
+from gunicorn.system import clock, oom, procfs
 
 __all__ = ["Crew"]
 
@@ -60,6 +61,7 @@ class Crew:
         self._reopening = confirm.Confirmations()
         self._trial = generation.Trial(1, 0)
         self.scoreboard = scoreboard.Scoreboard(self.children)
+        self._oom = oom.OomCounter()
         #: the last generation of which it was said that its memory limit is too low
         self._limit_doubted = 0
 
@@ -199,16 +201,7 @@ class Crew:
             if child is None:
                 continue
             if verdict.judgement is watchdog.Judgement.ABORT:
-                self.log.critical("WORKER TIMEOUT (pid:%s)", child.pid)
-                self.log.error(
-                    "worker pid=%d age=%d: %s after %.1f seconds",
-                    child.pid,
-                    child.age,
-                    verdict.reason,
-                    verdict.seconds,
-                )
-                self.children.update(children.Aborted(child.pid, now, verdict.reason))
-                self.kill_worker(child.pid, signal.SIGABRT)
+                self._abort(child, verdict, now)
             else:
                 self.kill_worker(child.pid, signal.SIGKILL)
         for child in self.children:
@@ -217,7 +210,36 @@ class Crew:
 
     def _judged(self) -> list[children.Child]:
         # One that is told to finish has its own deadline and need not beat.
-        return [child for child in self.children if child.state is not children.State.RETIRING]
+        judged = [child for child in self.children if child.state is not children.State.RETIRING]
+        for child in judged:
+            # Its time begins when it runs again, not when it was last seen running.
+            if child.stopped_at is not None and procfs.is_stopped(child.pid):
+                child.stopped_at = clock.monotonic()
+        return judged
+
+    def _abort(self, child: children.Child, verdict: watchdog.Verdict, now: float) -> None:
+        """Have a silent worker say where it is, and end; one that somebody holds is let be."""
+        if procfs.is_stopped(child.pid):
+            if child.stopped_at is None:
+                self.log.warning(
+                    "worker pid=%d age=%d is stopped (SIGSTOP, or a debugger): not a timeout",
+                    child.pid,
+                    child.age,
+                )
+            child.stopped_at = now
+            return
+        child.was_doing = deaths.occupation(child, child.worker.tmp.current_request())
+        self.log.critical("WORKER TIMEOUT (pid:%s)", child.pid)
+        self.log.error(
+            "worker pid=%d age=%d: %s after %.1f seconds, %s; its threads:",
+            child.pid,
+            child.age,
+            verdict.reason,
+            verdict.seconds,
+            child.was_doing,
+        )
+        self.children.update(children.Aborted(child.pid, now, verdict.reason))
+        self.kill_worker(child.pid, signal.SIGABRT)
 
     def _kill_late(self, child: children.Child, now: float) -> None:
         if child.state is not children.State.KILLED:
@@ -250,6 +272,7 @@ class Crew:
         if not self.scoreboard.is_due(now):
             return
         self.scoreboard.sample(now)
+        self._oom.look(now)
         ready = self.children.ready(self.generation)
         if len(ready) < self.num_workers or self.children.leaving():
             return
@@ -330,9 +353,16 @@ class Crew:
             child = self.children.update(children.Reaped(pid))
             if child is not None:
                 self._bury(child, status)
+            else:
+                self._bury_other(pid, status)
+
+    def _bury_other(self, pid: int, status: int) -> None:
+        """Take note of the end of a child that is no worker."""
 
     def _bury(self, child: children.Child, status: int) -> None:
-        is_clean, told = _describe_end(child, status)
+        code = os.waitstatus_to_exitcode(status)
+        current = child.worker.tmp.current_request()
+        is_clean, told = deaths.explain(child, code, current, self._ask_oom(child, code))
         cause = told if child.killed_for else child.failure or told
         if told:
             self.log.log(self._loudness(child, is_clean), told)
@@ -341,11 +371,16 @@ class Crew:
         was_silent = child.killed_for in ("timeout", "boot timeout")
         if self.phase is phases.Phase.STOPPING or (child.was_told_to_go and not was_silent):
             return
-        code = os.waitstatus_to_exitcode(status)
         if code in _BOOT_FAILURES or child.ready_at is None:
             self._judge_boot_failure(child, code, cause)
         if not is_clean or child.ready_at is None:
             self._note_crash(child, cause)
+
+    def _ask_oom(self, child: children.Child, code: int) -> str | None:
+        """Give what the kernel counts about a death by SIGKILL that is not ours."""
+        if code != -signal.SIGKILL or child.killed_for or not self._oom.is_known:
+            return None
+        return self._oom.whose if self._oom.claim(clock.monotonic()) else ""
 
     def _loudness(self, child: children.Child, is_clean: bool) -> str:
         """Give the level at which an end is told: a crash loop has been told already."""
@@ -355,12 +390,12 @@ class Crew:
 
     def _lay_out(self, child: children.Child, cause: str) -> None:
         """Let go of what the master held for a worker that is no more."""
+        self.scoreboard.buried(child)
         self._unwatch(child.worker.tmp)
         child.worker.tmp.close()
         self._reopening.confirmed(child.pid)
         # One that was ready and left in peace (a worker class that counts requests itself) has
         # shown that its generation works.
-        self.scoreboard.buried(child)
         if child.generation == self._trial.generation and (cause or child.ready_at is None):
             self._trial.lost(child.pid, cause)
 
@@ -414,29 +449,9 @@ def _pulse(child: children.Child) -> watchdog.Pulse:
     return watchdog.Pulse(
         pid=child.pid,
         is_ready=child.ready_at is not None,
-        spawned_at=child.spawned_at,
-        beat_at=child.worker.tmp.last_update(),
+        spawned_at=max(child.spawned_at, child.stopped_at or 0.0),
+        beat_at=max(child.worker.tmp.last_update(), child.stopped_at or 0.0),
         aborted_at=child.aborted_at,
         timeout=cfg.timeout,
         boot_timeout=getattr(cfg, "boot_timeout", 60),
     )
-
-
-def _describe_end(child: children.Child, status: int) -> tuple[bool, str]:
-    """Say whether the end of a worker is ordinary, and tell it ('' where nothing is to tell)."""
-    ours = f" ({child.killed_for})" if child.killed_for else ""
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        is_clean = code == 0
-        return (
-            is_clean,
-            "" if is_clean else f"Worker (pid:{child.pid}) exited with code {code}{ours}",
-        )
-    name = f"SIG{signals.name_of(-code).upper()}"
-    # Some workers finish gracefully and then end by the signal that asked them to.
-    is_clean = child.state is children.State.RETIRING and -code in (
-        signal.SIGTERM,
-        signal.SIGQUIT,
-        signal.SIGINT,
-    )
-    return is_clean, f"Worker (pid:{child.pid}) was sent {name}!{ours}"

@@ -54,6 +54,8 @@ class Inheritance:
         #: addresses of sockets that were opened for us without being in the configuration
         self._extra: list[sock.Address] = []
         self._dead_paths: list[str] = []
+        #: closed while another master served them
+        self._left: list[sock.BaseSocket] = []
 
     def addresses(self, cfg: Any) -> list[sock.Address]:
         """Give what to listen on: what ``cfg`` names, and what was opened for us besides.
@@ -169,20 +171,29 @@ class Inheritance:
             self._notifier.send(f"FDSTOREREMOVE=1\nFDNAME={name}")
 
     def close(self, listener: sock.BaseSocket, is_last_owner: bool) -> None:
-        """Close a listener at the end of this master."""
-        if self._notifier.keeps_fds or not is_last_owner:
+        """Close a listener because this master stops; its path goes with the last owner."""
+        if self._notifier.keeps_fds:
             listener.close()
-        else:
+        elif is_last_owner:
             sock.close_listener(listener)
+        else:
+            listener.close()
+            self._left.append(listener)
+
+    def delete_left(self) -> None:
+        """Delete the paths of what was closed while another master served it; it has gone too."""
+        for listener in self._left:
+            sock.close_listener(listener)
+        self._left = []
 
 
-def variables_for(listeners: Sequence[sock.BaseSocket]) -> dict[str, str]:
-    """Give what the environment of a successor must hold so that it takes the listeners."""
+def variables_for(listeners: Sequence[sock.BaseSocket], pid: int) -> dict[str, str]:
+    """Give the variables by which a successor takes the listeners of the master ``pid``."""
     numbers = {str(listener.fileno()): listener.is_lent for listener in listeners}
     return {
         PASSED: ",".join(numbers),
         LENT: ",".join(number for number, is_lent in numbers.items() if is_lent),
-        FORMER_PID: str(os.getpid()),
+        FORMER_PID: str(pid),
     }
 
 

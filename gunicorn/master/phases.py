@@ -37,14 +37,16 @@ class Move(enum.Enum):
 
 
 _ALWAYS = {_INT: Move.NOW, _QUIT: Move.NOW, _USR1: Move.NOW}
-_SERVING = {**_ALWAYS, _TERM: Move.NOW, _USR2: Move.NOW, _WINCH: Move.NOW}
+_SERVING = {**_ALWAYS, _TERM: Move.NOW, _WINCH: Move.NOW}
+#: what must not meet a generation on trial: it is judged by the number of workers it was started
+#: with, after a failure the old number and the old listeners are back, and one reload ends before
+#: the next begins
+_SETTLED = (_HUP, _TTIN, _TTOU, _USR2)
 
 TABLE: dict[Phase, dict[signal.Signals, Move]] = {
-    Phase.STARTING: {**_SERVING, _HUP: Move.LATER, _TTIN: Move.LATER, _TTOU: Move.LATER},
-    Phase.RUNNING: {**_SERVING, _HUP: Move.NOW, _TTIN: Move.NOW, _TTOU: Move.NOW},
-    # A generation on trial is judged by the number of workers it was started with, and after a
-    # failure the old number is back: a change asked for meanwhile applies to what serves then.
-    Phase.RELOADING: {**_SERVING, _HUP: Move.LATER, _TTIN: Move.LATER, _TTOU: Move.LATER},
+    Phase.STARTING: {**_SERVING, **dict.fromkeys(_SETTLED, Move.LATER)},
+    Phase.RUNNING: {**_SERVING, **dict.fromkeys(_SETTLED, Move.NOW)},
+    Phase.RELOADING: {**_SERVING, **dict.fromkeys(_SETTLED, Move.LATER)},
     # INT and QUIT make a graceful stop a quick one; a second TERM adds nothing.
     Phase.STOPPING: _ALWAYS,
 }

@@ -30,6 +30,7 @@ class Reloads(crew.Crew):
     proc_name: str
     started_at: float
     pidfile: Pidfile | None = None
+    master_name: str
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,19 +127,24 @@ class Reloads(crew.Crew):
         self._crew_told = ""
 
     def _adopt_names(self) -> None:
-        """Follow the new configuration where the file system and ``ps`` know us by name."""
-        proctitle.set_title(f"master [{self.proc_name}]")
+        """Follow the configuration where the file system and ``ps`` know us by name."""
+        proctitle.set_title(f"{self.master_name.lower()} [{self.proc_name}]")
+        pidfile = self._named(self.cfg.pidfile)
+        control_socket = self._named(getattr(self.cfg, "control_socket", None))
         try:
-            if self.cfg.pidfile and self.pidfile is None:
-                self.pidfile = Pidfile(self.cfg.pidfile)
+            if pidfile and self.pidfile is None:
+                self.pidfile = Pidfile(pidfile)
                 self.pidfile.create(self.pid)
-            elif self.pidfile is not None and self.cfg.pidfile != self.pidfile.fname:
-                if self.cfg.pidfile:
-                    self.pidfile.rename(self.cfg.pidfile)
+            elif self.pidfile is not None and pidfile != self.pidfile.fname:
+                if pidfile:
+                    self.pidfile.rename(pidfile)
                 else:
                     self.pidfile.unlink()
                     self.pidfile = None
-            if getattr(self.cfg, "control_socket", None) != (self._control and self._control.path):
+            if control_socket != (self._control and self._control.path):
                 self.open_control()
         except ConfigError as exc:
-            self.log.error("after the reload: %s", exc)
+            self.log.error("cannot follow the configuration: %s", exc)
+
+    def _named(self, path: str | None) -> str | None:
+        return f"{path}{self._name_suffix}" if path else None

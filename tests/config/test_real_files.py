@@ -116,8 +116,6 @@ def test_file_loads(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     sources.apply_file(cfg, str(path))
     assert {key: cfg.settings[key].value for key in values} == values
     without_effect = {word for word in sources.WITHOUT_EFFECT if f"\n{word} = " in text}
-    if name == "hooks":
-        without_effect.add("pre_exec")
     if "\nworker_tmp_dir = " in text:
         without_effect.add("worker_tmp_dir")
     assert {line.partition(",")[0] for line in cfg.warnings} == without_effect

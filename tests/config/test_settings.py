@@ -271,6 +271,7 @@ HOOKS = {
     "when_ready": 1,
     "pre_fork": 2,
     "post_fork": 2,
+    "pre_exec": 1,
     "post_worker_init": 1,
     "worker_int": 1,
     "worker_abort": 1,

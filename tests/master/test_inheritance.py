@@ -204,7 +204,7 @@ def test_successor_finds_sockets_by_name_and_knows_what_is_lent(tmp_path: Path) 
     number = lent.detach()
     old = Inheritance({}, Notifier())
     listeners = old.open(config(path, ("127.0.0.1", 0), number), Log())
-    variables = variables_for([*reversed(listeners)])
+    variables = variables_for([*reversed(listeners)], os.getpid())
     assert variables["GUNICORN_PID"] == str(os.getpid())
     environ = {"HOME": "/", **variables}
     new = Inheritance(environ, Notifier())
@@ -226,7 +226,10 @@ def test_path_that_the_successor_has_no_use_for_goes_with_the_former_master(
     path = str(tmp_path / "socket")
     old = Inheritance({}, Notifier())
     listeners = old.open(config(path), Log())
-    environ = {**variables_for(listeners), "GUNICORN_FD": str(os.dup(listeners[0].fileno()))}
+    environ = {
+        **variables_for(listeners, os.getppid()),
+        "GUNICORN_FD": str(os.dup(listeners[0].fileno())),
+    }
     new = Inheritance(environ, Notifier())
     taken = new.open(config(("127.0.0.1", 0)), Log())
     assert Path(path).exists()  # the old one still serves it

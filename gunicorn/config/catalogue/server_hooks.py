@@ -149,6 +149,15 @@ class ChildExit(PairHook):
         """
 
 
+class PreExec(ServerHook):
+    name = "pre_exec"
+    desc = """\
+        ``pre_exec(server)``: called by USR2 in the child that is about to become the new master.
+
+        It may change ``os.environ``; ``server.pid`` is the old master's.
+        """
+
+
 class WorkerExit(PairHook):
     name = "worker_exit"
     desc = """\

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gunicorn.app import djangoapp
-from tests.harness.environments import Environment, environment
+from tests.harness.environments import Environment, debian_tree, environment
 from tests.harness.launcher import Launched, project
 from tests.harness.server import ROOT, write_files
 
@@ -52,6 +52,20 @@ def test_project_is_served_and_reloaded(django: Environment, launcher: str) -> N
         with server.log_contains("Reloaded: generation 2"):
             server.signal(signal.SIGHUP)
         assert server.get("/version").json()["version"] == "second"
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_django_of_this_debian(launcher: str) -> None:
+    """Its package is patched and split, unlike the releases on the index."""
+    tree = debian_tree("python3-django", "python3-asgiref", "python3-sqlparse", "python3-tz")
+    path = f"{ROOT}:{tree}/usr/lib/python3/dist-packages"
+    with Launched(
+        *[environment().python, *LAUNCHERS[launcher]],
+        files=project("django_project"),
+        env={"PYTHONPATH": path},
+    ) as server:
+        seen = server.get("/version").json()
+        assert (seen["version"], seen["language"]) == ("first", "de")
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)

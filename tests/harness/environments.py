@@ -160,26 +160,30 @@ def install_clone(directory: Path) -> Path:
 
 
 @remembering
-def debian_program(package: str, path: str) -> Path:
-    """Give the program ``path`` of a Debian package, installed or only unpacked into the cache.
+def debian_tree(*packages: str) -> Path:
+    """Give the files of Debian packages, unpacked into the cache.
 
-    Unpacked, not installed: installing a daemon would start it.
+    Unpacked, not installed: that needs no root, and installing a daemon would start it.
     """
-    installed = Path("/", path)
-    if installed.exists():
-        return installed
-    place = cache_directory() / f"debian-{package}"
+    words = " ".join(sorted(packages))
+    place = cache_directory() / f"debian-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
     with made_once(place) as is_wanted:
         if is_wanted:
             place.mkdir()
             for command in (
-                ["apt-get", "download", package],
-                ["sh", "-c", "dpkg-deb --extract *.deb ."],
+                ["apt-get", "download", *packages],
+                ["sh", "-ec", "for one in *.deb; do dpkg-deb --extract $one .; rm $one; done"],
             ):
                 try:
                     done = subprocess.run(command, cwd=place, capture_output=True, text=True)
                 except FileNotFoundError:
-                    pytest.skip(f"needs {path} of the Debian package {package}")
+                    pytest.skip(f"needs the Debian packages {words}: no {command[0]} here")
                 if done.returncode != 0:
-                    pytest.skip(f"needs {path}: {last_line(done)}")
-    return place / path
+                    pytest.skip(f"needs the Debian packages {words}: {last_line(done)}")
+    return place
+
+
+def debian_program(package: str, path: str) -> Path:
+    """Give the program ``path`` of a Debian package, installed or only unpacked."""
+    installed = Path("/", path)
+    return installed if installed.exists() else debian_tree(package) / path

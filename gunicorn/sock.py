@@ -184,7 +184,7 @@ def create_listener(
             return kind(address, conf, log, kind.bind(address, conf, v6only=v6only))
         except OSError as exc:
             if exc.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
-                reason = _reason(exc)
+                reason = _reason(exc, isinstance(address, str))
                 log.error("Invalid address: %s (%s)", shown, reason)
                 raise ConfigError(f"cannot listen on {shown}: {reason}") from exc
             in_use = exc.errno == errno.EADDRINUSE
@@ -374,9 +374,11 @@ def inode_of(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _reason(exc: OSError) -> str:
+def _reason(exc: OSError, is_unix: bool = False) -> str:
     if exc.errno == errno.EACCES:
-        return "permission denied (a port below 1024 needs root or CAP_NET_BIND_SERVICE)"
+        return "permission denied" + (
+            "" if is_unix else " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)"
+        )
     return exc.strerror or str(exc)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gunicorn.sites import hints
 from gunicorn.sites.fleet import Broken
 from gunicorn.sites.site import Site
 from gunicorn.sites.systemctl import Unit
@@ -92,6 +93,10 @@ def make_status(
     else:
         notes.append("its site file is gone: gunicornctl sync stops it")
     notes += _unit_notes(name, unit, state)
+    notes += _stuck_notes(name, entry, answer)
+    if state == "failed" and not isinstance(entry, Broken):
+        advice = hints.advice(name, entry, unit.text, unit.result)
+        notes += [f"to do: {advice}"] if advice else []
     workers = _workers(answer)
     return SiteStatus(
         name=name,
@@ -122,10 +127,28 @@ def _unit_notes(name: str, unit: Unit, state: str) -> list[str]:
         again = ", trying again" if unit.sub == "auto-restart" else ""
         notes.append(f"failed ({unit.result}, exit status {unit.exit_status}){again}{said}")
     if unit.reload_result != "success" and state == "running":
-        notes.append("the last reload was refused, the old code goes on")
+        notes.append(
+            "the last reload was refused, the old code goes on: mend it, then gunicornctl reload "
+            f"{name} shows the reason again"
+        )
     if unit.is_stale:
         notes.append(f"the site file is newer than its unit: gunicornctl restart {name}")
     return notes
+
+
+def _stuck_notes(
+    name: str, entry: Site | Broken | None, answer: Mapping[str, Any] | None
+) -> list[str]:
+    """Tell of requests that have taken half of what the site gives them."""
+    if not isinstance(entry, Site):
+        return []
+    timeout = float(str(entry.settings.get("timeout", 30)))
+    return [
+        f"worker pid {_count(one.get('pid'))} has been inside one request for {seconds:.0f} s of "
+        f"{timeout:.0f} (timeout): gunicornctl logs {name}"
+        for one in _workers(answer) or []
+        if (seconds := _number(one.get("busy_seconds"))) is not None and seconds > timeout / 2 > 0
+    ]
 
 
 def _workers(answer: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:

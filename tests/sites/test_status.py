@@ -28,6 +28,9 @@ def test_a_failed_and_a_failing_site(machine: Machine) -> None:
     one = status.make_status("shop", site, unit, None, "")
     assert (one.state, one.pid) == ("failed", None)
     assert one.notes == ["failed (exit-code, exit status 4): no module shop"]
+    unit = Unit("shop", active="failed", text="ModuleNotFoundError: No module named 'flask'")
+    one = status.make_status("shop", site, unit, None, "")
+    assert one.notes[1].startswith("to do: install flask for the interpreter of the site")
     unit = Unit("shop", active="activating", sub="auto-restart", result="signal")
     one = status.make_status("shop", site, unit, None, "")
     assert one.state == "failed"
@@ -41,7 +44,8 @@ def test_a_broken_file_of_a_running_site_is_told_first(machine: Machine) -> None
     assert one.state == "running"
     assert one.notes == [
         "shop.conf:3: unknown key",
-        "the last reload was refused, the old code goes on",
+        "the last reload was refused, the old code goes on: mend it, then gunicornctl reload shop "
+        "shows the reason again",
     ]
 
 

@@ -201,10 +201,10 @@ def test_check_leaves_nothing_behind(command: Command) -> None:
 
 
 def test_setting_without_effect_is_said_once(command: Command) -> None:
-    (command.directory / "gunicorn.conf.py").write_text("threads = 4\n")
+    (command.directory / "gunicorn.conf.py").write_text("asgi_loop = 'auto'\n")
     done = command("--check-config", "shop:app")
     assert done.returncode == 0
-    assert done.stderr.startswith("Warning: threads, from gunicorn.conf.py:1, ")
+    assert done.stderr.startswith("Warning: asgi_loop, from gunicorn.conf.py:1, ")
     assert done.stderr.count("\n") == 1
 
 

@@ -248,11 +248,13 @@ def test_stopped_master_does_not_murder_on_resume() -> None:
 
 def test_worker_retires_after_max_requests_without_losing_one() -> None:
     """Reference 5.1 and issue 3: every request on the way is answered."""
-    with Server(PID, "--max-requests", "3") as server:
-        with server.log_contains("Autorestarting worker after current request."):
-            seen: set[bytes] = set()
-            while len(seen) < 4:
-                seen.add(server.get().body)
+    with (
+        Server(PID, "--max-requests", "3") as server,
+        server.log_contains("Autorestarting worker after current request."),
+    ):
+        seen: set[bytes] = set()
+        while len(seen) < 4:
+            seen.add(server.get().body)
 
 
 def test_connection_outlives_the_workers_that_max_requests_replaces() -> None:

@@ -112,6 +112,10 @@ class Response:
         """Whether the connection ends with this response; final once headers are sent."""
         if self.must_close or self.upgrade or self.req.should_close():
             return True
+        # RFC 9110, 15.2: a client goes on waiting after a 1xx, and would take the next answer of
+        # this connection for the missing one
+        if 0 < self.status_code < 200:
+            return True
         # without length or chunks, the end of the connection is the end of the body
         return (
             self._has_body

@@ -87,13 +87,22 @@ def test_body_is_framed(frame: tuple[Any, ...], lazily: bool) -> None:
     assert found.response.sent == len(body)
 
 
-@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified", "101 Switching"])
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_status_without_body_has_none(status: str) -> None:
     found = answer(app([b"evil"], length(4), ("ETag", "x"), status=status, valid=False))
     assert found.rest == b""
     assert found.values("Transfer-Encoding") == []
     assert found.values("Content-Length") == (["4"] if status.startswith("304") else [])
     assert found.connection == "keep-alive"  # B#22
+
+
+@pytest.mark.parametrize("status", ["100 Continue", "101 Switching", "103 Early Hints"])
+def test_interim_status_in_place_of_an_answer_ends_the_connection(status: str) -> None:
+    # RFC 9110, 15.2: what followed on the connection would be taken for the final answer
+    found = answer(app([b"evil"], length(4), status=status, valid=False))
+    assert found.rest == b""
+    assert found.values("Transfer-Encoding") == found.values("Content-Length") == []
+    assert found.connection == "close"
 
 
 def test_order_and_uniqueness_of_the_head() -> None:

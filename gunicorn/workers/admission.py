@@ -116,7 +116,8 @@ class Admission:
         )
         channel = self._kind(sock, listener, addr, talk, self._held, self._cfg.tmp_upload_dir)
         channel.allows_sendfile = self._cfg.sendfile is not False
-        channel.attend(self._worker.notify, self._worker.PATIENCE_SECONDS)
+        grants = self._worker
+        channel.attend(grants.notify, grants.PATIENCE_SECONDS, grants.PATIENCE_RATE)
         if self._context is not None:
             channel.state = State.SHAKE
         return channel

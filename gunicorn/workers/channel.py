@@ -79,6 +79,7 @@ class Channel:
 
     __slots__ = (
         "_notify",
+        "_patience_left",
         "addr",
         "allows_sendfile",
         "began",
@@ -90,6 +91,7 @@ class Channel:
         "mask",
         "outbox",
         "outcome",
+        "pace",
         "patience",
         "received",
         "request",
@@ -133,8 +135,10 @@ class Channel:
         self.outbox: Outbox | None = None
         #: whether the kernel may copy files to the socket (the setting ``sendfile``)
         self.allows_sendfile = True
-        #: seconds a peer may stand still while an application waits for it
+        #: seconds a peer may keep an application waiting, and the bytes that earn one of them back
         self.patience = 30.0
+        self.pace = 1 << 14
+        self._patience_left = self.patience
         self._notify: Callable[[], None] = _nothing
 
     def __getattr__(self, name: str) -> Any:
@@ -144,10 +148,15 @@ class Channel:
     def fileno(self) -> int:
         return self.fd
 
-    def attend(self, notify: Callable[[], None], patience: float) -> None:
-        """Say whom to notify while an application waits for the peer, and how long that may be."""
+    def attend(self, notify: Callable[[], None], patience: float, pace: int) -> None:
+        """Say whom to notify while an application waits for the peer, and how long that may be.
+
+        A peer that lets it wait uses up ``patience`` seconds; each ``pace`` bytes that move earn
+        one of them back. So a trickle holds an application no longer than silence does.
+        """
         self._notify = notify
-        self.patience = patience
+        self.patience = self._patience_left = patience
+        self.pace = pace
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -165,17 +174,17 @@ class Channel:
     def wait_more(self) -> bytes:
         """Return what comes next, waiting for it: for bodies that are read while they arrive.
 
-        Returns b"" at the end. Raises ClientDisconnected after ``patience`` seconds of nothing.
+        Returns b"" at the end. Raises ClientDisconnected when ``patience`` is used up.
         """
-        deadline = time.monotonic() + self.patience
         while True:
             try:
                 data = self.receive()
             except OSError as exc:
                 raise ClientDisconnected(str(exc)) from exc
             if data is not None:
+                self._earn(len(data))
                 return data
-            self._wait(select.POLLIN, deadline)
+            self._wait(select.POLLIN)
 
     # -- writing: the sink -------------------------------------------------------------------------
 
@@ -280,14 +289,12 @@ class Channel:
     def wait_taken(self, rest: int = 0) -> None:
         """Wait until at most ``rest`` bytes are left for the peer to take.
 
-        Raises ClientDisconnected when it takes nothing for ``patience`` seconds.
+        Raises ClientDisconnected when ``patience`` is used up.
         """
-        while (outbox := self.outbox) is not None and outbox.size > rest:
-            before = outbox.size
-            deadline = time.monotonic() + self.patience
-            while self.outbox is not None and self.outbox.size == before:
-                self._wait(select.POLLOUT, deadline)
-                self.flush()
+        while (outbox := self.outbox) is not None and (before := outbox.size) > rest:
+            self._wait(select.POLLOUT)
+            self.flush()
+            self._earn(before - outbox.size)
 
     def flush(self) -> bool:
         """Give the peer what it takes now; True when nothing is left. Raises ClientDisconnected."""
@@ -304,17 +311,24 @@ class Channel:
         self.outbox = None
         return True
 
-    def _wait(self, event: int, deadline: float) -> None:
-        """Wait for the socket, beating, until ``deadline`` at most."""
+    def _wait(self, event: int) -> None:
+        """Wait for the socket, beating, for what is left of ``patience`` at most."""
         poll = select.poll()
         poll.register(self.fd, event)
-        while True:
+        now = time.monotonic()
+        deadline = now + self._patience_left
+        while now < deadline:
             self._notify()
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise ClientDisconnected("the peer stood still for too long")
-            if poll.poll(min(left, _TICK) * 1000):
+            is_ready = poll.poll(min(deadline - now, _TICK) * 1000)
+            now = time.monotonic()
+            if is_ready:
+                self._patience_left = max(0.0, deadline - now)
                 return
+        self._patience_left = 0.0
+        raise ClientDisconnected("the peer kept the application waiting for too long")
+
+    def _earn(self, count: int) -> None:
+        self._patience_left = min(self.patience, self._patience_left + count / self.pace)
 
     # -- the end -----------------------------------------------------------------------------------
 

@@ -46,8 +46,10 @@ class SyncWorker(base.Worker):
     FRESH_SECONDS = 0.5
     #: for a TLS handshake
     SHAKE_SECONDS = 30.0
-    #: a peer that an application itself waits for (a streamed body, a full outbox)
+    #: for a peer that an application itself waits for (a streamed body, a full outbox), in all;
+    #: PATIENCE_RATE bytes that move earn one of these seconds back
     PATIENCE_SECONDS = 30.0
+    PATIENCE_RATE = 16 * 1024
     #: between two looks at the deadlines of all connections
     LOOK_SECONDS = 1.0
     #: longer bodies are given to the application while they arrive

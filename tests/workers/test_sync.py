@@ -180,6 +180,40 @@ def test_long_body_is_streamed(framing):
         assert read_response(client)[1] == expected(b"")
 
 
+def test_trickle_into_a_streamed_body_is_given_up():
+    class Streaming(Impatient):
+        STREAM_ABOVE = 1000
+
+    with Running(echo, worker=Streaming) as server, server.connect() as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+        # Each byte comes well before PATIENCE_SECONDS, and the last would come after hours.
+        with pytest.raises(OSError):  # noqa: PT011 (a reset or a broken pipe)
+            for _ in range(1000):
+                client.sendall(b"x")
+                assert not select.select([client], [], [], 0.02)[0] or client.recv(1000)
+        assert server.get().endswith(expected(b""))
+
+
+def test_trickle_out_of_a_full_outbox_is_given_up(monkeypatch):
+    monkeypatch.setattr(channel, "HIGH_WATER", 1 << 20)
+
+    def endless(environ, start_response):
+        if environ["PATH_INFO"] == "/small":
+            return hello(environ, start_response)
+        start_response("200 OK", [])
+        return (bytes(65536) for _ in range(10_000))
+
+    class Slow(Impatient):
+        PATIENCE_RATE = 1 << 24
+
+    with Running(endless, worker=Slow) as server, server.connect(**SMALL) as client:
+        client.sendall(GET)
+        with pytest.raises(ConnectionResetError):
+            while client.recv(1024):
+                select.select([], [], [], 0.001)
+        assert server.get("/small").endswith(b"hello")
+
+
 @pytest.mark.parametrize("above", [10, 1 << 20], ids=["streamed", "gathered"])
 def test_continue_is_sent_before_the_body_is_awaited(above):
     class Streaming(SyncWorker):

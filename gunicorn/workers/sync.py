@@ -168,8 +168,12 @@ class SyncWorker(base.Worker):
         # A little less than the master grants, which kills at the end of it.
         deadline = self._steps.now + self.cfg.graceful_timeout * 0.95
         fresh_until = self._steps.now + self.FRESH_SECONDS
-        wait = False
+        wait = is_last = False
         while self._steps.now < deadline:
+            if not is_last and not self._has_takers():
+                is_last = True
+                self._take_in_last()
+                fresh_until = self._steps.now + self.FRESH_SECONDS
             # What is ready now has begun: it is read before anything idle is closed.
             self._turn(wait)
             for channel in list(items.values()):
@@ -189,14 +193,30 @@ class SyncWorker(base.Worker):
         does not, and its request is on the way.
         """
         is_fresh = not channel.connection.requests
-        exchange = self._exchange
-        if exchange is not None and not channel.is_tls and exchange.has_takers(self._steps.now):
+        if not channel.is_tls and self._has_takers():
             if self._admission.give(channel):
                 return
             # The queue is full for the moment: siblings are taking.
             is_fresh = True
         if not (is_fresh and has_time):
             self._steps.close(channel)
+
+    def _has_takers(self) -> bool:
+        """Whether a sibling stays that takes over connections, or new ones."""
+        return self._exchange is not None and self._exchange.has_takers(self._steps.now)
+
+    def _take_in_last(self) -> None:
+        """Take in who waits outside when nobody stays who would: the kernel would reset them.
+
+        All at once and before any is served, so that who comes later does not prolong the end.
+        """
+        admission, reactor = self._admission, self._reactor
+        for listener in self.sockets:
+            while not admission.is_full and (visitor := admission.accept(listener)) is not None:
+                visitor.deadline = self._steps.now + self.HEAD_SECONDS
+                reactor.watch(visitor, READ)
+                for idle in admission.check_cap():
+                    self._steps.close(idle)
 
     # -- coming in and moving on -------------------------------------------------------------------
 

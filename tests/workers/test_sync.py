@@ -187,7 +187,7 @@ def test_trickle_into_a_streamed_body_is_given_up():
     with Running(echo, worker=Streaming) as server, server.connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
         # Each byte comes well before PATIENCE_SECONDS, and the last would come after hours.
-        with pytest.raises(OSError):  # noqa: PT011 (a reset or a broken pipe)
+        with pytest.raises(OSError):  # a reset, or a broken pipe
             for _ in range(1000):
                 client.sendall(b"x")
                 assert not select.select([client], [], [], 0.02)[0] or client.recv(1000)
@@ -457,6 +457,23 @@ def test_stop_during_a_request_answers_it(tmp_path):
         assert b"Connection: close" in head
         assert body == b"hello"
         assert server.wait() == 0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_stop_answers_who_was_not_accepted_yet(count):
+    with Running(hello, count=count) as server:
+        for worker in server.workers:
+            os.kill(worker.pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, worker.pid, os.WSTOPPED | os.WNOWAIT)
+        clients = [server.connect() for _ in range(10)]
+        for client in clients:
+            client.sendall(GET)
+        for worker in server.workers:
+            os.kill(worker.pid, signal.SIGTERM)
+            os.kill(worker.pid, signal.SIGCONT)
+        for client in clients:
+            assert read_all(client).endswith(b"hello")
+        assert [server.wait(index) for index in range(count)] == [0] * count
 
 
 def test_stop_gives_up_after_graceful_timeout():

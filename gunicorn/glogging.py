@@ -268,6 +268,18 @@ class Logger:
         handlers = self.error_log.handlers
         return any(isinstance(handler, logfiles.StreamHandler) for handler in handlers)
 
+    def error_fd(self) -> int:
+        """Give the descriptor that leads where errors are logged, for what is not logged in Python.
+
+        It may be another one after ``reopen_files``. Standard error when errors go elsewhere.
+        """
+        for handler in self.error_log.handlers:
+            if isinstance(handler, logfiles.FileHandler):
+                return handler.fd
+            if isinstance(handler, logging.FileHandler) and handler.stream is not None:
+                return handler.stream.fileno()
+        return 2
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of pid {os.getpid()}>"
 

@@ -62,6 +62,10 @@ class Child:
         self.leaves_for = ""
         #: why we killed it, for the log: "timeout", "graceful timeout"...
         self.killed_for = ""
+        #: what it was doing when we aborted it, as part of a sentence
+        self.was_doing = ""
+        #: when it was last seen held by SIGSTOP or by a debugger
+        self.stopped_at: float | None = None
         #: resident memory in bytes when last sampled, and when it was ready; None: unknown
         self.rss: int | None = None
         self.rss_at_first: int | None = None

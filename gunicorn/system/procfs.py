@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["is_stopped", "resident_bytes"]
+__all__ = ["is_stopped", "read_text", "resident_bytes"]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -27,14 +27,22 @@ def is_stopped(pid: int) -> bool:
     return bool(words) and words[0] in (b"T", b"t")
 
 
+def read_text(path: str) -> str:
+    """Give the whole of a small file the kernel makes up; "" when it cannot be read."""
+    return _read(path).decode("utf-8", "replace")
+
+
 def _read(path: str) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
-        return os.read(fd, 4096)
+        found = b""
+        while chunk := os.read(fd, 65536):
+            found += chunk
+        return found
     except OSError:
-        return b""  # it ended between the two calls
+        return b""  # it ended between two calls
     finally:
         os.close(fd)

@@ -8,6 +8,7 @@ reads or writes a client except ``handle_error``, which says why a request was n
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import random
 import signal
@@ -111,6 +112,7 @@ class Worker:
         self.wait_fds = [*self.sockets, self.PIPE[0]]
         # Before the application is imported: importing may take long, and TERM must end it.
         self.init_signals()
+        self._show_stacks()
 
         if self.cfg.reload:
             from gunicorn.workers import reloader  # for development only
@@ -213,7 +215,20 @@ class Worker:
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
         """USR1: write to reopened log files from now on."""
         self.log.reopen_files()
+        self._show_stacks()
         self.tmp.mark_reopened()
+
+    def _show_stacks(self) -> None:
+        """Have ABRT, and what ends a crashing process, write all stacks to the error log first.
+
+        From C: also when this worker is stuck where no handler of Python's is reached. The handler
+        set before is called afterwards. Called again, it only changes the descriptor.
+        """
+        find = getattr(self.log, "error_fd", None)
+        try:
+            faulthandler.enable(file=find() if find is not None else 2, all_threads=True)
+        except (OSError, RuntimeError, ValueError):
+            pass  # no such descriptor, no such handlers: the worker ends as it did without
 
     def handle_winch(self, sig: int, frame: FrameType | None) -> None:
         """WINCH: the master's business; a terminal sends it to its whole group."""

@@ -220,7 +220,7 @@ def test_silent_worker_is_told_from_one_killed_from_outside() -> None:
             said = server.wait_log(f"Worker (pid:{silent})", start=0)
             assert f"Worker (pid:{silent}) exited with code 1 (timeout)" in said
         (other,) = server.wait_workers(lambda pids: len(pids) == 1 and silent not in pids)
-        with server.log_contains(f"Worker (pid:{other}) was sent SIGKILL!\n"):
+        with server.log_contains(f"Worker (pid:{other}) was sent SIGKILL! ("):
             os.kill(other, signal.SIGKILL)
 
 

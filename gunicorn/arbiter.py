@@ -242,6 +242,7 @@ class Arbiter(upgrade.Upgrades):
         """USR1: everybody reopens the log files; the master first, for it makes the new ones."""
         self.log.reopen_files()
         self.kill_workers(signal.SIGUSR1)
+        self.reopen_zygote_logs()
         self._pass_on(signal.SIGUSR1)
         # A round under way goes on: its workers have been told, and those who asked still wait.
         if self._reopening.wants_round():
@@ -253,9 +254,14 @@ class Arbiter(upgrade.Upgrades):
         self.reexec()
 
     def handle_winch(self) -> None:
-        """WINCH: also what a terminal sends when its window changes size."""
+        """WINCH: no worker any more, the listeners stay; TTIN and HUP bring workers back.
+
+        For daemons alone: a terminal sends it to whom it runs, when its window changes size.
+        """
         if self.cfg.daemon:
-            self.log.info("Ignoring signal: winch (this version does not stop workers alone)")
+            self.log.info("graceful stop of workers")
+            self.num_workers = 0
+            self.manage_workers()
         else:
             self.log.info("SIGWINCH ignored. Not daemonized")
 
@@ -275,6 +281,7 @@ class Arbiter(upgrade.Upgrades):
             if self._turnover is not None:
                 self._turnover.abandon()
                 self._turnover = None
+        self.dismiss_zygotes()
         deadline = clock.monotonic() + self.cfg.graceful_timeout
         for child in self.children:
             self.send_away(child, signal.SIGTERM if graceful else signal.SIGQUIT, deadline, "stop")
@@ -320,6 +327,7 @@ class Arbiter(upgrade.Upgrades):
 
     def _clean_up(self) -> None:
         """Remove what the master has put into the file system."""
+        self.wait_zygotes()
         self._close_listeners()
         if self.is_alone:
             self.inheritance.delete_left()

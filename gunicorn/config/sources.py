@@ -37,7 +37,6 @@ DEFAULT_FILE = "gunicorn.conf.py"
 WITHOUT_EFFECT = frozenset(
     [
         "http_protocols",
-        "preload_app",
         "protocol",
         "ssl_version",
     ]

@@ -30,9 +30,9 @@ from gunicorn.master import (
 )
 from gunicorn.system import clock, oom, procfs
 
-__all__ = ["Crew"]
+__all__ = ["BOOT_FAILURES", "Crew"]
 
-_BOOT_FAILURES: dict[int, str] = {
+BOOT_FAILURES: dict[int, str] = {
     ExitStatus.WORKER_BOOT: "Worker failed to boot.",
     ExitStatus.APP_LOAD: "App failed to load.",
 }
@@ -82,6 +82,10 @@ class Crew:
         prepare: Callable[[Any], None] | None = getattr(self.worker_class, "prepare", None)
         if prepare is not None:
             prepare(self.cfg)
+        self.spawn_first()
+
+    def spawn_first(self) -> None:
+        """Start the workers that a generation begins with. Raises what its class or hooks raise."""
         is_rolling = self._is_rolling() and bool(self.children.older(self.generation))
         for _ in range(min(1, self.num_workers) if is_rolling else self.num_workers):
             self.spawn_worker()
@@ -128,7 +132,7 @@ class Crew:
         )
         try:
             cfg.pre_fork(self, worker)
-            pid = spawn.fork_worker(self, worker, phases.SIGNALS, self._forget)
+            pid = self._fork(worker)
         except BaseException:
             worker.tmp.close()
             raise
@@ -141,6 +145,9 @@ class Crew:
             worker.tmp, selectors.EVENT_READ, lambda _now: self._read_reports(pid)
         )
         return pid
+
+    def _fork(self, worker: Any) -> int:
+        return spawn.fork_worker(self, worker, phases.SIGNALS, self._forget)
 
     def _forget(self) -> None:
         """In a new worker: close what is the master's alone."""
@@ -371,7 +378,7 @@ class Crew:
         was_silent = child.killed_for in ("timeout", "boot timeout")
         if self.phase is phases.Phase.STOPPING or (child.was_told_to_go and not was_silent):
             return
-        if code in _BOOT_FAILURES or child.ready_at is None:
+        if code in BOOT_FAILURES or child.ready_at is None:
             self._judge_boot_failure(child, code, cause)
         if not is_clean or child.ready_at is None:
             self._note_crash(child, cause)
@@ -404,13 +411,13 @@ class Crew:
         is_alone = not any(other.ready_at for other in self.children)
         never_worked = self.phase is phases.Phase.STARTING or (
             # Says "ready", then that it cannot boot: workers that start their application in run().
-            self.generation == 1 and code in _BOOT_FAILURES and child.ready_at and is_alone
+            self.generation == 1 and code in BOOT_FAILURES and child.ready_at and is_alone
         )
         if not never_worked:
             return
         status = code if child.killed_for else child.failure_status or code
-        status = status if status in _BOOT_FAILURES else int(ExitStatus.WORKER_BOOT)
-        reason = _BOOT_FAILURES[status]
+        status = status if status in BOOT_FAILURES else int(ExitStatus.WORKER_BOOT)
+        reason = BOOT_FAILURES[status]
         raise HaltServer(f"{reason} {generation.last_line(cause)}".rstrip(), status)
 
     def _note_crash(self, child: children.Child, cause: str) -> None:

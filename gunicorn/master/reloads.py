@@ -12,7 +12,7 @@ import signal
 from typing import Any
 
 from gunicorn.errors import ConfigError, ExitStatus
-from gunicorn.master import control, crew, generation, inheritance, phases
+from gunicorn.master import control, generation, inheritance, nursery, phases
 from gunicorn.master.phases import Phase
 from gunicorn.pidfile import Pidfile
 from gunicorn.system import clock, daemonize, notify, proctitle
@@ -23,7 +23,7 @@ __all__ = ["Reloads"]
 VERDICT_SECONDS = 1.0
 
 
-class Reloads(crew.Crew):
+class Reloads(nursery.Nursery):
     """What of the master has to do with changing its configuration."""
 
     SIG_QUEUE: list[int]

@@ -18,7 +18,7 @@ from typing import Any
 from gunicorn.errors import ExitStatus, explain
 from gunicorn.system import daemonize, proctitle, signals
 
-__all__ = ["fork_worker"]
+__all__ = ["be_worker", "fork_worker"]
 
 
 def fork_worker(
@@ -34,7 +34,7 @@ def fork_worker(
         if pid == 0:
             status: int = ExitStatus.UNEXPECTED
             try:
-                status = _be_worker(server, worker, signums, forget)
+                status = be_worker(server, worker, signums, forget)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -43,7 +43,8 @@ def fork_worker(
     return pid
 
 
-def _be_worker(server: Any, worker: Any, signums: Iterable[int], forget: Callable[[], None]) -> int:
+def be_worker(server: Any, worker: Any, signums: Iterable[int], forget: Callable[[], None]) -> int:
+    """In a process just forked, with signals held back: be ``worker``; give the exit status."""
     worker.pid = os.getpid()
     signal.set_wakeup_fd(-1)
     signals.reset({*signums, signal.SIGCHLD})

@@ -62,10 +62,7 @@ class WorkerSlot:
     """
 
     def __init__(self) -> None:
-        self._page = mmap.mmap(-1, mmap.PAGESIZE)
-        view = memoryview(self._page)
-        self._instants = view.cast("d")
-        self._counts = view.cast("q")
+        self._use_page(mmap.mmap(-1, mmap.PAGESIZE))
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         self._unread = b""
@@ -73,7 +70,37 @@ class WorkerSlot:
         self.failed_with = 0
         #: the worker's end of the pipe is closed everywhere: no report will come any more
         self.ended = False
+
+    def _use_page(self, page: mmap.mmap) -> None:
+        self._page = page
+        view = memoryview(page)
+        self._instants = view.cast("d")
+        self._counts = view.cast("q")
         self._instants[_BEAT] = monotonic()
+
+    # -- a worker that is not forked from the master -----------------------------------------------
+
+    def make_portable(self) -> int:
+        """In the master: put the page where a descriptor leads to it, and give that, to send on.
+
+        The caller closes it. The descriptor that belongs with it is ``writer``.
+        """
+        fd = os.memfd_create("gunicorn-worker")
+        os.ftruncate(fd, mmap.PAGESIZE)
+        self._use_page(mmap.mmap(fd, mmap.PAGESIZE))
+        return fd
+
+    @property
+    def writer(self) -> int:
+        """The worker's end of the pipe."""
+        return self._writer
+
+    def attach(self, page: int, writer: int) -> None:
+        """In the worker: share with the master what came by these descriptors, which are taken."""
+        self.close()
+        self._use_page(mmap.mmap(page, mmap.PAGESIZE))
+        os.close(page)
+        self._writer = writer
 
     # -- worker side -------------------------------------------------------------------------------
 

@@ -84,6 +84,7 @@ ROWS: dict[str, tuple[Any, list[tuple[Any, Any]], list[tuple[str, Any]], list[An
             "check_config": "--check-config",
             "daemon": "-D",
             "initgroups": "--initgroups",
+            "preload_app": "--preload",
             "proxy_protocol": "--proxy-protocol",
             "capture_output": "--capture-output",
             "enable_stdio_inheritance": "-R",

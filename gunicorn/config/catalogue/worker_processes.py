@@ -2,6 +2,7 @@
 
 from gunicorn.config.setting import Setting
 from gunicorn.config.validators import (
+    validate_bool,
     validate_choice,
     validate_class,
     validate_pos_int,
@@ -189,6 +190,25 @@ class GracefulTimeout(Setting):
 
         A worker that is still alive after that is killed. It applies to stop, reload, and to a
         reduced number of workers.
+        """
+
+
+class PreloadApp(Setting):
+    name = "preload_app"
+    section = SECTION
+    cli = ["--preload"]
+    action = "store_true"
+    validator = validate_bool
+    default = False
+    desc = """\
+        Import the application once and fork the workers from there.
+
+        It saves memory, which workers then share, and the time of the imports when a worker is
+        replaced. The importing process is started anew by every reload, so new code is loaded, and
+        it gives up its privileges first: ``post_fork`` runs as the user of the workers. What the
+        application opens or starts while it is imported (connections, threads) is copied by the
+        forks or lost, so it should wait for the ``post_worker_init`` hook. Without effect together
+        with ``reload``. Linux only.
         """
 
 

@@ -391,9 +391,9 @@ class Arbiter(upgrade.Upgrades):
             status = f"{crew}, {self.scoreboard.load()}"
             if crew != self._crew_told:
                 self._crew_told = crew
-                # A figure for loggers that take figures, a line for the others.
-                figure = {"metric": "gunicorn.workers", "value": ready, "mtype": "gauge"}
-                self.log.debug("%d workers", ready, extra=figure)
+                self.log.debug("%d workers", ready)
+                if self.cfg.statsd_host:
+                    self.log.figure("gunicorn.workers", ready)
             elif status == self._status_told or now < self._next_status:
                 return  # who is busy changes all the time
             self._status_told = status

@@ -211,6 +211,9 @@ class Logger:
         """Whether somebody would see an access line; False: nobody need call ``access``."""
         return self.access_log.hasHandlers() or type(self).access is not Logger.access
 
+    def figure(self, name: str, value: float, kind: str = "gauge") -> None:
+        """Tell a figure (gauge, counter or timer); goes nowhere unless ``statsd_host`` is set."""
+
     def now(self) -> str:
         """Give the time stamp of an access line."""
         return accesslog.stamp()

@@ -15,28 +15,28 @@ from typing import Any
 
 from gunicorn.errors import ConfigError
 
-__all__ = ["CONFIG_DEFAULTS", "apply", "is_given", "read"]
+__all__ = ["DEFAULTS", "apply", "is_given", "read"]
 
 #: what a dictionary need not say
-CONFIG_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "version": 1,
     # The loggers that the application's modules made while they were imported stay in use.
     "disable_existing_loggers": False,
     "formatters": {
-        "generic": {
+        "standard": {
             "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
             "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
         }
     },
     "handlers": {
-        "console": {
+        "stdout": {
             "class": "logging.StreamHandler",
-            "formatter": "generic",
+            "formatter": "standard",
             "stream": "ext://sys.stdout",
         },
-        "error_console": {
+        "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": "generic",
+            "formatter": "standard",
             "stream": "ext://sys.stderr",
         },
     },
@@ -82,11 +82,11 @@ def _place(cfg: Any) -> str:
 
 
 def _completed(given: dict[str, Any]) -> dict[str, Any]:
-    merged = CONFIG_DEFAULTS | given
+    merged = DEFAULTS | given
     if given.get("incremental"):
         return merged  # may name only what exists
     for part in ("formatters", "handlers"):
-        merged[part] = CONFIG_DEFAULTS[part] | given.get(part, {})
+        merged[part] = DEFAULTS[part] | given.get(part, {})
     # Handlers that nobody names are not made: one may need a formatter the user has replaced.
     used = _handlers_used(given)
     merged["handlers"] = {

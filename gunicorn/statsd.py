@@ -1,9 +1,7 @@
 """Figures about the server for StatsD: a logger that counts what passes through it.
 
-``instrument`` makes such a class of any logger class. Besides lines and requests, a record with
-``extra={"metric": NAME, "value": NUMBER, "mtype": "gauge" | "counter" | "histogram"}`` is a figure:
-that is how the master tells its number of workers, and how hooks may tell theirs; it counts
-whatever the log level, and with an empty text it is a figure alone.
+``instrument`` makes such a class of any logger class. Besides counting lines and requests it sends
+what ``Logger.figure`` is told: the master's number of workers, and what hooks wish to tell.
 
 Rules: datagrams only, never waited for; a figure that cannot be sent is lost. The metrics are
 listed with the setting ``statsd_host``.
@@ -27,8 +25,8 @@ __all__ = ["Sender", "Statsd", "instrument"]
 #: seconds between two attempts to find the host
 PAUSE = 10.0
 
-#: mtype -> the type of the protocol; a histogram of times is a timer
-_TYPES = {"gauge": "g", "counter": "c", "histogram": "ms"}
+#: kind of a figure -> its type in the protocol
+_TYPES = {"gauge": "g", "counter": "c", "timer": "ms"}
 
 
 class Sender:
@@ -107,31 +105,25 @@ class _Counting(_Base):
 
     def critical(self, msg: object, *args: object, **kwargs: Any) -> None:
         self._count("gunicorn.log.critical")
-        self._tell(super().critical, msg, args, kwargs)
+        super().critical(msg, *args, **kwargs)
 
     def error(self, msg: object, *args: object, **kwargs: Any) -> None:
         self._count("gunicorn.log.error")
-        self._tell(super().error, msg, args, kwargs)
+        super().error(msg, *args, **kwargs)
 
     def warning(self, msg: object, *args: object, **kwargs: Any) -> None:
         self._count("gunicorn.log.warning")
-        self._tell(super().warning, msg, args, kwargs)
+        super().warning(msg, *args, **kwargs)
 
     def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
         self._count("gunicorn.log.exception")
-        self._tell(super().exception, msg, args, kwargs)
-
-    def info(self, msg: object, *args: object, **kwargs: Any) -> None:
-        self._tell(super().info, msg, args, kwargs)
-
-    def debug(self, msg: object, *args: object, **kwargs: Any) -> None:
-        self._tell(super().debug, msg, args, kwargs)
+        super().exception(msg, *args, **kwargs)
 
     def log(self, lvl: int | str, msg: object, *args: object, **kwargs: Any) -> None:
         name = lvl.lower() if isinstance(lvl, str) else _names().get(lvl, "")
         if name in ("critical", "error", "warning"):
             self._count(f"gunicorn.log.{name}")
-        self._tell(functools.partial(super().log, lvl), msg, args, kwargs)
+        super().log(lvl, msg, *args, **kwargs)
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """Write the access line where there is one, and count the request."""
@@ -148,15 +140,10 @@ class _Counting(_Base):
         if self._statsd is not None:
             self._statsd.send(name, 1, "c")
 
-    def _tell(self, write: Any, msg: object, args: tuple[object, ...], kwargs: Any) -> None:
-        """Send the figure a call carries, and write its text where it has one."""
-        extra = kwargs.get("extra")
-        if extra and "metric" in extra and self._statsd is not None:
-            kind = _TYPES.get(extra.get("mtype", ""), "c")
-            self._statsd.send(extra["metric"], extra.get("value", 1), kind)
-            if not msg:
-                return
-        write(msg, *args, **kwargs)
+    def figure(self, name: str, value: float, kind: str = "gauge") -> None:
+        """Send one figure; ``kind`` is gauge, counter or timer (milliseconds)."""
+        if self._statsd is not None:
+            self._statsd.send(name, value, _TYPES[kind])
 
 
 def _names() -> dict[int, str]:

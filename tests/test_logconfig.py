@@ -178,7 +178,7 @@ def test_defaults_of_a_dictionary(capsys: pytest.CaptureFixture[str]) -> None:
     mine = logging.getLogger("shop.made.before")
     log = glogging.Logger(
         make_config(
-            logconfig_dict={"root": {"level": "INFO", "handlers": ["error_console"]}},
+            logconfig_dict={"root": {"level": "INFO", "handlers": ["stderr"]}},
         )
     )
     log.info("told")

@@ -96,24 +96,19 @@ def test_lines_are_counted_by_level(daemon: Daemon, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "line"),
+    ("figure", "line"),
     [
-        ({"metric": "gunicorn.workers", "value": 3, "mtype": "gauge"}, "gunicorn.workers:3|g"),
-        ({"metric": "shop.sold", "value": 2, "mtype": "counter"}, "shop.sold:2|c"),
-        ({"metric": "shop.time", "value": 1.5, "mtype": "histogram"}, "shop.time:1.5|ms"),
-        ({"metric": "shop.sold"}, "shop.sold:1|c"),
+        (("gunicorn.workers", 3), "gunicorn.workers:3|g"),
+        (("shop.sold", 2, "counter"), "shop.sold:2|c"),
+        (("shop.time", 1.5, "timer"), "shop.time:1.5|ms"),
     ],
 )
-def test_record_may_carry_a_figure(
-    daemon: Daemon, tmp_path: Path, extra: dict[str, Any], line: str
+def test_hook_tells_a_figure(
+    daemon: Daemon, tmp_path: Path, figure: tuple[Any, ...], line: str
 ) -> None:
     log = make_logger(daemon, tmp_path)
-    log.debug("too quiet for the log", extra=extra)
-    log.info("", extra=extra)
-    log.info("told", extra=extra)
-    assert daemon.take(3) == [line] * 3
-    lines = (tmp_path / "error.log").read_text().splitlines()
-    assert [text.rpartition("] ")[2] for text in lines] == ["told"]
+    log.figure(*figure)
+    assert daemon.take(1) == [line]
 
 
 @pytest.mark.parametrize("prefix", ["shop", "shop."])

@@ -133,7 +133,7 @@ def test_logging_configuration_of_the_user() -> None:
             for name in ("access", "server")
         },
         "loggers": {
-            "gunicorn.error": {"level": "INFO", "handlers": ["server", "error_console"]},
+            "gunicorn.error": {"level": "INFO", "handlers": ["server", "stderr"]},
             "gunicorn.access": {"level": "INFO", "handlers": ["access"]},
         },
     }

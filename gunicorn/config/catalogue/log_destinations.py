@@ -39,12 +39,12 @@ class LogConfigDict(Setting):
         A dictionary that configures Python's logging, in the format of ``logging.config``.
 
         It replaces the other log settings, ``logconfig`` and ``logconfig_json`` among them. Left
-        out, ``version`` is 1, existing loggers stay enabled, and there are a formatter ``generic``
-        and the handlers ``console`` (standard output) and ``error_console`` (standard error)::
+        out, ``version`` is 1, existing loggers stay enabled, and there are a formatter ``standard``
+        and the handlers ``stdout`` (standard output) and ``stderr`` (standard error)::
 
             logconfig_dict = {
-                "root": {"level": "INFO", "handlers": ["error_console"]},
-                "loggers": {"gunicorn.access": {"handlers": ["console"], "propagate": False}},
+                "root": {"level": "INFO", "handlers": ["stderr"]},
+                "loggers": {"gunicorn.access": {"handlers": ["stdout"], "propagate": False}},
             }
         """
 

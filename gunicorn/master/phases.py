@@ -37,11 +37,11 @@ class Move(enum.Enum):
 
 
 _ALWAYS = {_INT: Move.NOW, _QUIT: Move.NOW, _USR1: Move.NOW}
-_SERVING = {**_ALWAYS, _TERM: Move.NOW, _WINCH: Move.NOW}
+_SERVING = {**_ALWAYS, _TERM: Move.NOW}
 #: what must not meet a generation on trial: it is judged by the number of workers it was started
 #: with, after a failure the old number and the old listeners are back, and one reload ends before
 #: the next begins
-_SETTLED = (_HUP, _TTIN, _TTOU, _USR2)
+_SETTLED = (_HUP, _TTIN, _TTOU, _USR2, _WINCH)
 
 TABLE: dict[Phase, dict[signal.Signals, Move]] = {
     Phase.STARTING: {**_SERVING, **dict.fromkeys(_SETTLED, Move.LATER)},

@@ -44,7 +44,7 @@ while left and time.monotonic() < deadline:
                 sock.settimeout(30)
                 sock.connect(f"/run/gunicorn/{name}/socket")
                 sock.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-                if sock.recv(20).startswith(b"HTTP/1.1 200"):
+                if b" 200 " in sock.recv(20):
                     left.discard(name)
         except OSError:
             pass

@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if row.for_root and os.geteuid() != 0:
             context.say(f"only root may {options.command}: sudo gunicornctl {options.command} ...")
             return Status.NOT_ALLOWED
-        return int(row.load()(context, options))
+        status = int(row.load()(context, options))
+        # here, where a reader that has gone is expected, and not at exit
+        sys.stdout.flush()
+        return status
     except SiteError as error:
         for line in error.problems:
             context.say(line)

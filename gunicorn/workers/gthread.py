@@ -181,8 +181,7 @@ class ThreadWorker(SyncWorker):
                 reactor.park(channel)
             elif not ((is_stuck or self._is_condemned) and self._pass_on(channel)):
                 take(table[channel.state], channel)
-        for _ in range(len(again)):
-            take(steps.resume, again.popleft())
+        steps.resume_all()
         for fd in others:
             door = reactor.listeners.get(fd)
             if door is not None:

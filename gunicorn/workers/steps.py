@@ -134,8 +134,16 @@ class Steps:
         else:
             self._begin_body(channel, request)
 
-    def resume(self, channel: Channel) -> None:
-        """Serve what was pipelined, unless the channel has gone on by itself since."""
+    def resume_all(self) -> None:
+        """Serve the pipelined requests that wait now, one of each channel."""
+        again = self.again
+        for _ in range(len(again)):
+            # While one of them is served, the others may be given to a sibling.
+            if not again:
+                return
+            self.take(self._resume, again.popleft())
+
+    def _resume(self, channel: Channel) -> None:
         if channel.state is State.HEAD:
             self._advance(channel)
 

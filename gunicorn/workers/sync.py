@@ -140,8 +140,7 @@ class SyncWorker(base.Worker):
                 others.append(fd)
             else:
                 take(table[channel.state], channel)
-        for _ in range(len(again)):
-            take(steps.resume, again.popleft())
+        steps.resume_all()
         for fd in others:
             door = reactor.listeners.get(fd)
             if door is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,23 @@ def test_half_a_head_moves_with_its_connection(pair):
         other.sendall(b"st: a\r\n\r\n")
         assert read_response(other)[1] != busy
         release.write(b".")
+    assert read_response(held)[1] == busy
+
+
+def test_pipelined_request_moves_while_another_is_served(pair):
+    held, other, busy = two_of_one_worker(pair)
+    # Both pipelines arrive in one turn of the worker.
+    os.kill(int(busy), signal.SIGSTOP)
+    os.waitid(os.P_PID, int(busy), os.WSTOPPED | os.WNOWAIT)
+    held.sendall(GET + f"GET /hold?{pair.fifo} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    other.sendall(GET + GET.replace(b"GET", b"PUT"))
+    os.kill(int(busy), signal.SIGCONT)
+    with pair.fifo.open("wb") as release:
+        assert read_response(held)[1] == read_response(other)[1] == busy
+        assert read_response(other)[1] != busy
+        release.write(b".")
+    assert read_response(held)[1] == busy
+    held.sendall(GET)
     assert read_response(held)[1] == busy
 
 

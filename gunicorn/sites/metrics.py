@@ -53,9 +53,9 @@ FAMILIES = (
         "seconds",
     ),
     Family(
-        "gunicorn_site_worker_requests",
-        "gauge",
-        "Requests answered by the workers there are now; less after a reload.",
+        "gunicorn_site_requests",
+        "counter",
+        "Requests since the master started.",
         lambda one: one.requests,
     ),
     Family(

@@ -56,6 +56,8 @@ class SiteStatus:
     #: workers that are inside a request now, and seconds of the longest of these requests
     busy: int | None = None
     oldest: float | None = None
+    #: method and path of that request
+    request: str | None = None
     #: seconds within which half and 95 of 100 requests were answered, where the master tells
     p50: float | None = None
     p95: float | None = None
@@ -107,9 +109,10 @@ def make_status(
         pid=unit.pid if state not in ("stopped", "failed") else None,
         workers_ready=None if workers is None else sum(1 for one in workers if one.get("ready")),
         workers=None if workers is None else len(workers),
-        requests=None if workers is None else sum(_count(one.get("requests")) for one in workers),
+        requests=_requests(answer, workers),
         busy=None if workers is None else len(_busy(workers)),
         oldest=max(_busy(workers), default=None) if workers else None,
+        request=_oldest_request(workers or []),
         p50=_seconds(answer, "p50"),
         p95=_seconds(answer, "p95"),
         generation=_count(answer.get("generation")) if answer else None,
@@ -161,6 +164,27 @@ def _workers(answer: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:
 def _busy(workers: list[dict[str, Any]]) -> list[float]:
     """Seconds of the requests that are being worked on."""
     return [one for each in workers if (one := _number(each.get("busy_seconds"))) is not None]
+
+
+def _requests(answer: Mapping[str, Any] | None, workers: list[dict[str, Any]] | None) -> int | None:
+    """Count all requests since the master started, or those of the workers there are."""
+    if answer and isinstance(answer.get("requests"), int):
+        return _count(answer["requests"])
+    return None if workers is None else sum(_count(one.get("requests")) for one in workers)
+
+
+def _oldest_request(workers: list[dict[str, Any]]) -> str | None:
+    """Name the request that has taken longest."""
+    found = [
+        (seconds, current)
+        for one in workers
+        if (seconds := _number(one.get("busy_seconds"))) is not None
+        and isinstance(current := one.get("request"), dict)
+    ]
+    if not found:
+        return None
+    current = max(found, key=lambda pair: pair[0])[1]
+    return f"{current.get('method')} {current.get('path')}"[:120]
 
 
 def _seconds(answer: Mapping[str, Any] | None, key: str) -> float | None:
@@ -233,7 +257,7 @@ def to_text(one: SiteStatus, colour: bool) -> str:
     ]
     if one.workers is not None:
         rows.append(("workers", f"{one.workers_ready} of {one.workers} ready"))
-        rows.append(("requests", f"{one.requests} by these workers{_now(one)}"))
+        rows.append(("requests", f"{one.requests}{_now(one)}"))
         rows.append(("generation", str(one.generation)))
     if one.memory is not None:
         rows.append(("memory", format_size(one.memory)))
@@ -248,7 +272,8 @@ def to_text(one: SiteStatus, colour: bool) -> str:
 def _now(one: SiteStatus) -> str:
     if not one.busy or one.oldest is None:
         return ""
-    return f", {one.busy} now, the longest for {one.oldest:.1f} s"
+    what = f": {one.request}" if one.request else ""
+    return f", {one.busy} now, the longest for {one.oldest:.1f} s{what}"
 
 
 def format_size(count: int | None) -> str:

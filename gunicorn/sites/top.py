@@ -16,7 +16,19 @@ from gunicorn.sites import survey
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.status import SiteStatus, columns, format_size
 
-_HEAD = ("SITE", "STATE", "GEN", "BUSY", "WORKERS", "REQ/S", "P50", "P95", "OLDEST", "MEMORY")
+_HEAD = (
+    "SITE",
+    "STATE",
+    "GEN",
+    "BUSY",
+    "WORKERS",
+    "REQ/S",
+    "P50",
+    "P95",
+    "OLDEST",
+    "MEMORY",
+    "REQUEST",
+)
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -86,6 +98,7 @@ def to_table(samples: Iterable[Sample], colour: bool) -> str:
                 format_seconds(one.p95),
                 format_seconds(one.oldest),
                 format_size(one.memory),
+                one.request or "",
             )
         )
     return columns(_HEAD, rows, colour)

@@ -12,7 +12,12 @@ from tests.sites.conftest import GOOD, Machine
 ANSWER = {
     "generation": 2,
     "workers": [
-        {"ready": True, "requests": 10, "busy_seconds": 2.5},
+        {
+            "ready": True,
+            "requests": 10,
+            "busy_seconds": 2.5,
+            "request": {"method": "GET", "path": "/slow", "peer": "-"},
+        },
         {"ready": True, "requests": 5, "busy_seconds": None},
         {"ready": False, "requests": 0, "busy_seconds": True},
     ],
@@ -44,8 +49,13 @@ def test_rates_are_differences(machine: Machine) -> None:
 def test_the_table(machine: Machine) -> None:
     [sample] = top.compare([record(machine)], [record(machine)], 1.0)
     assert top.to_table([sample], colour=False).splitlines()[1].split() == [
-        "shop", "running", "2", "1", "2/3", "0.0", "4ms", "1.2s", "2.5s", "3.0M"
+        "shop", "running", "2", "1", "2/3", "0.0", "4ms", "1.2s", "2.5s", "3.0M",
+        "GET", "/slow",
     ]  # fmt: skip
+    total = status.make_status(
+        "x", None, Unit("x"), {"requests": 7, "workers": [{"requests": 1}]}, ""
+    )
+    assert total.requests == 7
     stopped = status.make_status("x", None, Unit("x"), None, "")
     assert top.to_table(top.compare([], [stopped], 1.0), colour=False).split()[-8:] == ["-"] * 8
     document = json.loads(top.to_json([sample], is_only_one=True))

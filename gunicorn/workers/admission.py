@@ -7,8 +7,10 @@ client or decides when it is served; what is full here is taken by a sibling.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
+import time
 from typing import Any
 
 from gunicorn.http import connection, environ
@@ -24,6 +26,8 @@ __all__ = ["Admission"]
 
 #: a worker that is full accepts again when it holds this part of its cap
 _RESUME_AT = 0.9
+#: seconds after which a worker that had no descriptor tries again
+_RETRY_SECONDS = 5.0
 #: the part of the cap that is closed at once to make room, if so many are idle
 _ROOM = 0.05
 
@@ -61,6 +65,10 @@ class Admission:
         if exchange is not None and self._context is None:
             self._doors.append(exchange)
         self.is_full = False
+        #: when full: accepted again with fewer connections than this, or at this instant, for the
+        #: descriptors may have been taken by others
+        self._resume_at = 0.0
+        self._retry_at = math.inf
 
     # -- doors -------------------------------------------------------------------------------------
 
@@ -80,8 +88,9 @@ class Admission:
         except (BlockingIOError, ConnectionAbortedError):
             return None
         except OSError as exc:
-            # Out of descriptors: the same as being full.
-            self._fill_up(f"cannot accept: {exc}")
+            # Out of descriptors: as many as there are now is what this worker can hold.
+            self._fill_up(f"cannot accept: {exc}", len(self._reactor.items))
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
             return None
         sock.setblocking(False)
         facts = next(facts for facts, known in self._facts if known is listener)
@@ -188,22 +197,26 @@ class Admission:
             if channel.state is State.IDLE and channel.connection.requests
         ]
         if not idle:
-            self._fill_up("worker_connections")
+            self._fill_up("worker_connections", self._cap)
+            self._retry_at = math.inf
         idle.sort(key=_deadline)
         return idle[: max(1, int(self._cap * _ROOM))]
 
-    def _fill_up(self, reason: str) -> None:
+    def _fill_up(self, reason: str, cap: int) -> None:
         if not self.is_full:
             self.is_full = True
+            self._resume_at = cap * _RESUME_AT
             self.shut()
             held = len(self._reactor.items)
             self._log.warning("Worker holds %d connections, accepts no more (%s)", held, reason)
 
     def check_room(self) -> None:
         """Accept again when enough connections have gone."""
-        if self.is_full and len(self._reactor.items) <= self._cap * _RESUME_AT:
+        if not self.is_full:
+            return
+        held = len(self._reactor.items)
+        if held <= self._resume_at or time.monotonic() >= self._retry_at:
             self.is_full = False
-            held = len(self._reactor.items)
             self._log.info("Worker holds %d connections, accepts again", held)
             if self._worker.alive:
                 self.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import select
 import signal
 import socket
@@ -410,6 +411,29 @@ def test_cap_pauses_accepting_and_says_so_once_each_way():
         log = server.log_text()
     assert log.count("accepts no more (worker_connections)") == 1
     assert log.count("accepts again") == 1
+
+
+def test_worker_without_descriptors_waits_and_says_so_once():
+    class Attentive(SyncWorker):
+        LOOK_SECONDS = 0.02
+
+    with Running(hello, worker=Attentive, loglevel="info") as server:
+        limit = 20 + max(int(fd.name) for fd in Path(f"/proc/{server.pid}/fd").iterdir())
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, limit))
+        clients = [server.connect() for _ in range(limit + 20)]
+        for client in clients:
+            client.sendall(GET[:5])
+        server.wait_for_log("cannot accept")
+        beats = server.workers[0].tmp
+        first = beats.last_update()
+        while beats.last_update() < first + 0.2:  # many looks
+            os.sched_yield()
+        assert server.log_text().count("cannot accept") == 1
+        for client in clients:
+            client.sendall(GET[5:])
+            assert read_response(client)[1] == b"hello"
+            client.close()
+        assert server.get().endswith(b"hello")
 
 
 # -- leaving ---------------------------------------------------------------------------------------

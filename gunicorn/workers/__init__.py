@@ -10,4 +10,8 @@ from __future__ import annotations
 SUPPORTED_WORKERS: dict[str, str] = {
     "sync": "gunicorn.workers.sync.SyncWorker",
     "gthread": "gunicorn.workers.gthread.ThreadWorker",
+    "gevent": "gunicorn.workers.ggevent.GeventWorker",
+    "gevent_wsgi": "gunicorn.workers.ggevent.GeventPyWSGIWorker",
+    "gevent_pywsgi": "gunicorn.workers.ggevent.GeventPyWSGIWorker",
+    "eventlet": "gunicorn.workers.geventlet.EventletWorker",
 }

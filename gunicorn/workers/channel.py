@@ -45,7 +45,7 @@ HIGH_WATER = 16 * 1024 * 1024
 #: heartbeat while waiting in the name of an application, seconds
 _TICK = 1.0
 #: SO_LINGER with no time: closing resets the connection
-_RESET = struct.pack("ii", 1, 0)
+RESET = struct.pack("ii", 1, 0)
 
 
 class State(enum.IntEnum):
@@ -339,7 +339,7 @@ class Channel:
     def reset(self) -> None:
         """Have the close break the connection, for an answer that must not look complete."""
         try:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         except OSError:
             pass
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +23,20 @@ from gunicorn.http.wsgi import Response
 from gunicorn.workers.base import LeaveNow, Worker
 from gunicorn.workers.channel import Outcome
 
-__all__ = ["Dispatcher"]
+__all__ = ["ALREADY_HANDLED", "Dispatcher"]
+
+
+class _Handled(BaseException):
+    """The application has said all there is to say, on the socket itself."""
+
+
+class _AlreadyHandled:
+    def __iter__(self) -> Iterator[bytes]:
+        raise _Handled
+
+
+#: what an application returns that has spoken on ``environ["gunicorn.socket"]`` itself
+ALREADY_HANDLED = _AlreadyHandled()
 
 
 class Dispatcher:
@@ -85,6 +99,8 @@ class Dispatcher:
         addr: Any,
     ) -> Outcome:
         """Say what went wrong, to the log and, while that is possible, to the client."""
+        if isinstance(exc, _Handled):
+            return Outcome.KEEP
         if isinstance(exc, errors.ClientDisconnected):
             self._log.debug("Ignored premature client disconnection. %s", exc)
             return Outcome.GONE

@@ -1,0 +1,108 @@
+"""The worker on eventlet: our HTTP in a green thread per connection.
+
+The standard library is patched in the worker, after the fork and before the application is
+imported: the master keeps its real sockets, signals and processes.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+try:
+    with warnings.catch_warnings():
+        # That eventlet has no future is news for whoever chooses it, not for every log.
+        warnings.simplefilter("ignore")
+        import eventlet
+except ImportError:
+    raise RuntimeError(
+        "You need eventlet installed to use this worker: "
+        "apt-get install python3-eventlet, or pip install eventlet"
+    ) from None
+from eventlet import greenio, hubs, wsgi
+from eventlet.greenpool import GreenPool
+
+from gunicorn.http.errors import ClientDisconnected
+from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
+
+__all__ = ["EventletWorker"]
+
+
+class EventletWorker(AsyncWorker):
+    """A green thread for each of up to ``worker_connections`` connections per listener."""
+
+    def patch(self) -> None:
+        """Patch the standard library except ``os``; overriders may patch drivers as well."""
+        hubs.use_hub()
+        eventlet.monkey_patch(os=False)
+
+    def init_process(self) -> None:
+        self.patch()
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi = _heeding_eventlet(self.wsgi)
+
+    def run(self) -> None:
+        """Serve until told to stop, then finish what has begun."""
+        self._pools = [GreenPool(self.cfg.worker_connections) for _ in self.sockets]
+        acceptors = [
+            eventlet.spawn(self._accept, listener, pool)
+            for listener, pool in zip(self.sockets, self._pools, strict=True)
+        ]
+        while self.beat():
+            pass
+        for acceptor in acceptors:
+            acceptor.kill()
+        self._leave_gracefully()
+
+    def _accept(self, listener: Any, pool: GreenPool) -> None:
+        """Accept as long as there is room, one at a time: siblings may have less to do."""
+        sock = greenio.GreenSocket(listener.family, listener.type, fileno=os.dup(listener.fileno()))
+        while True:
+            # Room first: what is not accepted can be taken by a sibling.
+            pool.sem.acquire()
+            pool.sem.release()
+            try:
+                client, addr = sock.accept()
+            except ConnectionAbortedError:
+                continue
+            except OSError as exc:
+                self.log.warning("cannot accept: %s", exc)
+                eventlet.sleep(0.1)
+                continue
+            pool.spawn_n(self.handle, listener, client, addr)
+            eventlet.sleep(0)
+
+    def has_connections(self) -> bool:
+        return any(pool.running() for pool in self._pools)
+
+    def pause(self, seconds: float) -> None:
+        try:
+            hubs.trampoline(self.PIPE[0], read=True, timeout=seconds, timeout_exc=TimeoutError)
+            os.read(self.PIPE[0], 4096)
+        except OSError:
+            pass  # nothing came
+
+    @staticmethod
+    def wait_writable(sock: Any, seconds: float) -> None:
+        try:
+            hubs.trampoline(sock.fileno(), write=True, timeout=seconds, timeout_exc=TimeoutError)
+        except OSError as exc:
+            raise ClientDisconnected(str(exc)) from exc
+
+
+def _heeding_eventlet(application: Any) -> Any:
+    """Return an application that says ALREADY_HANDLED where eventlet's parts say it their way."""
+
+    def heeding(environ: Any, start_response: Any) -> Any:
+        result = application(environ, start_response)
+        local: Any = getattr(wsgi, "WSGI_LOCAL", None)
+        if local is not None and getattr(local, "already_handled", False):
+            local.already_handled = False
+            return ALREADY_HANDLED
+        return ALREADY_HANDLED if result is getattr(wsgi, "ALREADY_HANDLED", None) else result
+
+    return heeding

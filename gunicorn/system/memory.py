@@ -122,6 +122,21 @@ class WorkerSlot:
             monotonic(),
         )
 
+    def show_request(self, method: str, path: str, addr: str, port: str, began: float) -> None:
+        """Say which request is under way since ``began``, for workers that serve several at once.
+
+        One is shown: the oldest is the one that a timeout or a death would be about.
+        """
+        _pack_current(
+            self._page,
+            _CURRENT_AT,
+            method.encode(),
+            addr.encode(),
+            port.encode(),
+            path.encode(),
+            began,
+        )
+
     def end_request(self) -> None:
         """Say that the request is served, and count it."""
         self._instants[_BEGAN] = 0.0

@@ -280,9 +280,15 @@ class ThreadWorker(SyncWorker):
         answer = self._line.popleft()
         answer.started = time.monotonic()
         if not self._running:
-            self.tmp.begin_request()
+            self._show(answer)
         self._running.add(answer)
         return answer
+
+    def _show(self, answer: Answer) -> None:
+        """Have the master know which request is under way: the oldest of those that are."""
+        request = answer.request
+        addr, port, _ = answer.channel.connection.peer
+        self.tmp.show_request(request.method, request.path, addr, port, answer.started)
 
     def _work(self) -> None:
         """Serve one request after the other, in a thread of the pool."""
@@ -314,7 +320,7 @@ class ThreadWorker(SyncWorker):
         self._running.discard(answer)
         self.tmp.end_request()
         if self._running:
-            self.tmp.begin_request()
+            self._show(min(self._running, key=lambda other: other.started))
         if answer.is_answered_late:
             channel.close()
         else:

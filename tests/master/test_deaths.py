@@ -168,6 +168,33 @@ def test_kill_from_outside_tells_the_request() -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def test_worker_of_threads_tells_its_oldest_request() -> None:
+    conf = {"conf.py": "control_socket = 'control.test'\nthreads = 3\n"}
+    flags = ("-c", "conf.py")
+    with (
+        Gate() as gate,
+        Server(
+            "tests.apps.gate", *flags, env=gate.env, files=conf, expect_errors=["SIGKILL"]
+        ) as server,
+        server.connect() as first,
+        server.connect() as second,
+        server.connect() as third,
+    ):
+        begin(first, "/wait")
+        quick = gate.next_arrival()
+        peer = begin(second, "/wait")
+        pid = gate.next_arrival().pid
+        begin(third, "/wait")
+        gate.next_arrival()
+        quick.let_go()
+        assert first.read_response().status == 200
+        # The page is written a moment after the answer is out.
+        while ask(server, command="status")["workers"][0]["request"]["peer"] != peer:
+            pass
+        with server.log_contains(f"while serving GET /wait for {peer}, begun "):
+            os.kill(pid, signal.SIGKILL)
+
+
 def test_exit_of_the_application_is_told_with_its_code() -> None:
     app = """\
 import os

@@ -65,6 +65,14 @@ def test_current_request_is_told_while_it_lasts(slot: WorkerSlot) -> None:
     assert slot.current_request() is None
 
 
+def test_one_of_several_requests_is_shown_with_its_own_beginning(slot: WorkerSlot) -> None:
+    slot.show_request("GET", "/oldest", "127.0.0.1", "1", clock.monotonic() - 100.0)
+    assert current(slot).path == "/oldest"
+    assert 100.0 <= current(slot).seconds < 110.0
+    slot.end_request()
+    assert (slot.current_request(), slot.requests) == (None, 1)
+
+
 def test_request_leaves_nothing_of_the_longer_one_before(slot: WorkerSlot) -> None:
     slot.begin_request("PROPFIND", "/" + "long" * 30, "2001:db8::1", "65535")
     assert current(slot).peer == "[2001:db8::1]:65535"

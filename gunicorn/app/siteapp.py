@@ -11,7 +11,8 @@ import os
 import sys
 
 from gunicorn import util
-from gunicorn.app import base
+from gunicorn.app import base, djangoapp, pasterapp
+from gunicorn.config import sources
 from gunicorn.config.config import Config
 from gunicorn.errors import ConfigError, ExitStatus
 from gunicorn.sites import account as accounts
@@ -59,6 +60,9 @@ class SiteApplication(base.Application):
         cfg = self.cfg
         for name, value in self._conventions(site).items():
             cfg.assign(name, value, _CONVENTION)
+        if site.mode == "paster":
+            cfg.assign("paste", site.app, site.place("app"))
+            pasterapp.apply_file(cfg, sources.refuse)
         if site.config is not None:
             self.load_config_from_file(site.config, site.place("config"))
         for name, value in site.settings.items():
@@ -69,6 +73,11 @@ class SiteApplication(base.Application):
 
     def load(self) -> Any:
         """Import the application."""
+        if self.site.mode == "django":
+            os.environ[djangoapp.VARIABLE] = self.site.app
+            return djangoapp.load_project(self.site.app, self.site.place("app"))
+        if self.site.mode == "paster":
+            return pasterapp.load_app(self.cfg)
         return util.import_app(self.site.app)
 
     def _conventions(self, site: Site) -> dict[str, Any]:

@@ -22,8 +22,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: variables by which a service manager speaks to the process it starts: not a site's to set
 _MANAGER = re.compile(r"(NOTIFY_SOCKET|MAINPID|GUNICORN_FD|FDSTORE|(LISTEN|WATCHDOG)_[A-Z]+)")
 
-MODES = ("wsgi",)
-LATER_MODES = ("django", "paster")
+MODES = ("wsgi", "django", "paster")
+_EXAMPLES = {"wsgi": "module:name", "django": "shop.settings"}
 HOMES = ("hidden", "read-only", "writable")
 STARTS = ("auto", "manual", "disabled")
 
@@ -62,19 +62,26 @@ def describe(value: Any) -> str:
 
 
 def check_app(value: Any) -> str:
-    text = _text(value)
-    module = text.partition(":")[0]
+    return _text(value)
+
+
+def app_problem(mode: str, app: str) -> str | None:
+    """Say why an application of this mode cannot be named so; None when it can."""
+    if mode == "paster":
+        path = app.partition("#")[0]
+        if not path.startswith("/") or ".." in path.split("/"):
+            return "the absolute path of a PasteDeploy file is expected: /srv/shop/production.ini"
+        return None
+    module = app.partition(":")[0]
     if module.endswith(".py") or "/" in module:
-        raise ValueError("a module is expected, not a file: module:name")
-    return text
+        return "a module is expected, not a file: " + _EXAMPLES[mode]
+    if mode == "django" and not all(part.isidentifier() for part in app.split(".")):
+        return "the settings module of the project is expected: " + _EXAMPLES[mode]
+    return None
 
 
 def check_mode(value: Any) -> str:
     text = _text(value)
-    if text in LATER_MODES:
-        raise ValueError(
-            f'mode {text!r} is not there yet: mode "wsgi" and app name its WSGI object'
-        )
     if text not in MODES:
         raise ValueError(f"{text!r} is no mode; there is {', '.join(MODES)}")
     return text
@@ -191,8 +198,13 @@ def check_variable(value: Any) -> str:
 
 #: the rows, in the order of the manual
 SITE_KEYS: dict[str, Key] = {
-    "app": Key(check_app, None, "The application: module:name. Required."),
-    "mode": Key(check_mode, "wsgi", "What app names: wsgi."),
+    "app": Key(check_app, None, "The application: module:name, or what mode says. Required."),
+    "mode": Key(
+        check_mode,
+        "wsgi",
+        "What app names: wsgi, a WSGI object; django, the settings module of a project; paster, "
+        "the path of a PasteDeploy file, perhaps with #NAME.",
+    ),
     "user": Key(check_account, None, "The account every process of the site runs as. Required."),
     "group": Key(check_account, None, "Its group; default: the user's own."),
     "chdir": Key(check_path, None, "Directory of the application; it is on the import path."),

@@ -195,6 +195,11 @@ def make_site(name: str, path: Path, documents: list[Document], owner: str | Non
         values = delegation.with_owner(values, owner)
         names.add("user")
     problems += _check_whole(path, names)
+    if "app" in values:
+        reason = keys.app_problem(values.get("mode", "wsgi"), values["app"])
+        if reason:
+            place = next(one.place("app") for one in documents if "app" in one.tables)
+            problems.append(f"{place}: app: {reason}")
     if problems:
         raise SiteError(problems)
     return Site(name, path, settings=settings, documents=tuple(documents), **tables, **values)

@@ -127,3 +127,26 @@ def test_a_reload_after_a_change_of_user_stays_who_it_is_and_says_so(
     app.reload()
     assert app.cfg.uid == os.geteuid()
     assert "gunicornctl restart shop" in app.cfg.warnings[0]
+
+
+def test_the_mode_says_what_app_names(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How a project is loaded is told in the tests of its launcher; here, that it is asked for."""
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(
+        siteapp.djangoapp, "load_project", lambda *given: asked.append(given) or "the project"
+    )
+    monkeypatch.setattr(siteapp.pasterapp, "load_app", lambda cfg: asked.append((cfg.paste,)))
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    text = 'app = "shop.settings"\nmode = "django"\nuser = "shop"\n'
+    app = application(machine, text)
+    assert app.load() == "the project"
+    assert os.environ["DJANGO_SETTINGS_MODULE"] == "shop.settings"
+    ini = tmp_path / "shop.ini"
+    ini.write_text("[app:main]\nuse = egg:shop\n\n[server:main]\nuse = egg:gunicorn\nworkers = 5\n")
+    app = application(machine, f'app = "{ini}"\nmode = "paster"\nuser = "shop"\n')
+    assert app.cfg.workers == 5
+    assert app.cfg.bind == [f"unix:{machine.paths.socket('shop')}"]
+    app.load()
+    assert asked == [("shop.settings", f"{app.site.path}:1"), (str(ini),)]

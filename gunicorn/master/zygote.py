@@ -142,7 +142,10 @@ def _load(server: Any, slot: memory.WorkerSlot) -> int:
         identity.drop_capabilities()
         reaper.die_with_parent(signal.SIGKILL)
         if os.getppid() != server.pid:
-            return ExitStatus.OK + 1  # it died before the kernel knew that we care
+            return ExitStatus.FAILURE  # it died before the kernel knew that we care
+        # A collection during the import would leave holes between what stays: workers fill them,
+        # and each gets its own copy of the page.
+        gc.disable()
         server.app.wsgi()
     except BaseException as exc:
         text = "".join(traceback.format_exception(exc))
@@ -151,8 +154,8 @@ def _load(server: Any, slot: memory.WorkerSlot) -> int:
         return ExitStatus.APP_LOAD
     # What lives now lives as long as the process: the collector need not write to it again, and
     # pages that nobody writes to are shared.
-    gc.collect()
     gc.freeze()
+    gc.enable()
     slot.mark_ready()
     return ExitStatus.OK
 

@@ -234,8 +234,10 @@ def test_worker_that_the_kernel_killed(machine: Machine) -> None:
 
 def test_request_that_is_stuck(machine: Machine) -> None:
     started(machine, "timeout = 4\n")
-    machine.run("setsid curl -s --unix-socket /run/gunicorn/night/socket http://x/stuck "
+    machine.run(
+        "setsid curl -s --unix-socket /run/gunicorn/night/socket http://x/stuck "
         ">/dev/null 2>&1 </dev/null &"
+    )
     wait_until(
         lambda: "has been inside one request for" in machine.output("gunicornctl status night"),
         lambda: machine.output("gunicornctl status night"),

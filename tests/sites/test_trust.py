@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,39 @@ def test_nothing_stays_open(machine: Machine) -> None:
     path.chmod(0o666)
     refusal(link, machine.rules)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_a_file_swapped_while_it_is_read_never_counts(machine: Machine) -> None:
+    """What was judged is what is read, however the names change meanwhile."""
+    place = machine.paths.sites
+    for name, owner in (("root", 0), ("stranger", 41001)):
+        path = machine.write(name, name * 1000)
+        os.chown(path, owner, owner)
+    target = place / "shop.conf"
+    is_over = threading.Event()
+
+    def swap() -> None:
+        while not is_over.is_set():
+            for name in ("root", "stranger"):
+                os.link(place / name, place / "next")
+                (place / "next").rename(target)
+                # a rename onto another name of the same file does nothing, and leaves "next"
+                (place / "next").unlink(missing_ok=True)
+
+    target.write_text("root")
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    read, refused = 0, 0
+    try:
+        while min(read, refused) < 20 and read + refused < 20000:
+            try:
+                assert b"stranger" not in read_trusted(target, machine.rules)
+                read += 1
+            except UntrustedError:
+                refused += 1
+    finally:
+        is_over.set()
+        swapper.join()
+    assert read
+    assert refused

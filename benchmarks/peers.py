@@ -122,6 +122,14 @@ PEERS = {
         # Our row borrows the interpreter of the peers' virtualenv and imports the clone.
         Peer(OURS, "peers", "gunicorn", _gunicorn(), import_path=str(CLONE)),
         Peer(
+            "ours-gthread",
+            "peers",
+            "gunicorn",
+            _gunicorn("--worker-class", "gthread", "--threads", "4"),
+            note="4 threads",
+            import_path=str(CLONE),
+        ),
+        Peer(
             "gunicorn-sync",
             "gunicorn",
             "gunicorn",

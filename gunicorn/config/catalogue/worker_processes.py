@@ -40,9 +40,11 @@ class WorkerClass(Setting):
     desc = """\
         The type of the workers.
 
-        ``sync`` suits most applications. Any subclass of ``gunicorn.workers.base.Worker`` can be
-        given: as a class in a configuration file, by its import path (``mypackage.MyWorker``), or
-        as the entry point of a distribution (``egg:mydist#myworker``).
+        ``sync`` suits most applications. ``gthread`` serves several requests at once with threads,
+        ``gevent``, ``gevent_pywsgi`` and ``eventlet`` with green threads of the library in their
+        names. Any subclass of ``gunicorn.workers.base.Worker`` can be given: as a class in a
+        configuration file, by its import path (``mypackage.MyWorker``), or as the entry point of a
+        distribution (``egg:mydist#myworker``).
         """
 
 
@@ -171,9 +173,11 @@ class Timeout(Setting):
     desc = """\
         Workers silent for more than this many seconds are killed and replaced.
 
-        For sync workers it is the longest a request may take in the application; raise it well
-        beyond thirty seconds only when you know what that means for the other clients. Other worker
-        types give signs of life whatever their requests do. 0 disables the check.
+        For sync workers and the threads of ``gthread`` it is the longest a request may take in the
+        application; raise it well beyond thirty seconds only when you know what that means for the
+        other clients. A thread that is late costs no other request: its client is answered 503, and
+        the worker is replaced when its other requests are done. Other worker types give signs of
+        life whatever their requests do. 0 disables the check.
         """
 
 

@@ -1,4 +1,4 @@
-"""Reloads and deaths while clients ask without a pause: nobody is refused, cut off or kept waiting."""
+"""Reloads and deaths while clients ask without a pause: nobody is refused, cut off or delayed."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from gunicorn import __version__  # noqa: E402 - the path above comes first
+from gunicorn.workers.sync import SyncWorker  # noqa: E402
 
 project = "Gunicorn"
 author = "Gunicorn developers"
@@ -18,6 +19,21 @@ exclude_patterns = ["_build", "_generated"]
 html_theme = "alabaster"
 html_theme_options = {"description": "Pre-fork WSGI server and its sites"}
 nitpicky = True
+
+
+#: what a client is granted, as the worker has it
+_names = ("HEAD", "BODY", "DRAIN", "SHAKE", "PATIENCE")
+rst_epilog = "\n".join(
+    [
+        *(
+            f".. |{name}_SECONDS| replace:: {getattr(SyncWorker, f'{name}_SECONDS'):g}"
+            for name in _names
+        ),
+        f".. |BODY_RATE| replace:: {SyncWorker.BODY_RATE}",
+        f".. |STREAM_MIB| replace:: {SyncWorker.STREAM_ABOVE >> 20}",
+        f".. |PATIENCE_KIB| replace:: {SyncWorker.PATIENCE_RATE >> 10}",
+    ]
+)
 
 
 def write_generated(app: object) -> None:

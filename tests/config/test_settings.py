@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from gunicorn.config import KNOWN_SETTINGS, Config, Setting, make_settings, setting, sources
+from gunicorn.config import (
+    KNOWN_SETTINGS,
+    Config,
+    Setting,
+    make_settings,
+    pasteini,
+    setting,
+    sources,
+)
 from gunicorn.errors import ConfigError
 
 
@@ -336,6 +344,58 @@ def test_value_from_a_flag(name: str, line: str, result: Any) -> None:
     sources.apply_arguments(cfg, cfg.parser().parse_args(shlex.split(line)))
     assert stored(cfg, name) == result
     assert cfg.origin(name) == cfg.settings[name].flag
+
+
+def apply_ini(tmp_path: Path, cfg: Config, name: str, text: str) -> str:
+    """Give ``cfg`` one line of a PasteDeploy file, as its [server:main] does; returns its place."""
+    path = tmp_path / "site.ini"
+    escaped = text.replace("%", "%%")
+    path.write_text(f"[server:main]\n{name} = {escaped}\n")
+    values, warnings = pasteini.read_settings(pasteini.Ini(str(path), {}), cfg.settings)
+    assert warnings == []
+    for key, (value, place) in values.items():
+        cfg.assign(key, value, place)
+    return f"{path}:2"
+
+
+#: what an INI file can say: one line of text, not empty at its ends
+def is_ini_text(name: str, value: object) -> bool:
+    return name != "config" and isinstance(value, (str, int)) and str(value).strip() != ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "result"),
+    [
+        (name, value, result)
+        for name, row in ROWS.items()
+        for value, result in row[1]
+        if is_ini_text(name, value) and not (isinstance(value, bool) and result is not value)
+    ],
+)
+def test_value_from_an_ini_file(tmp_path: Path, name: str, value: Any, result: Any) -> None:
+    cfg = Config()
+    # a mode in text is octal, as chmod has it
+    is_mode = name.endswith("_mode") and isinstance(value, int)
+    place = apply_ini(tmp_path, cfg, name, f"{value:o}" if is_mode else str(value))
+    assert stored(cfg, name) == result
+    assert cfg.origin(name) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (name, value)
+        for name, row in ROWS.items()
+        for value in row[3]
+        if isinstance(value, str) and is_ini_text(name, value)
+    ],
+)
+def test_refused_value_from_an_ini_file(tmp_path: Path, name: str, value: str) -> None:
+    cfg = Config()
+    with pytest.raises(ConfigError) as caught:
+        apply_ini(tmp_path, cfg, name, value)
+    assert f"from {tmp_path}/site.ini:2. " in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,9 @@ def test_the_mode_says_what_app_names(
         siteapp.djangoapp, "load_project", lambda *given: asked.append(given) or "the project"
     )
     monkeypatch.setattr(siteapp.pasterapp, "load_app", lambda cfg: asked.append((cfg.paste,)))
-    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    # Set and deleted, so that what the application sets does not outlive this test.
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "")
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE")
     text = 'app = "shop.settings"\nmode = "django"\nuser = "shop"\n'
     app = application(machine, text)
     assert app.load() == "the project"

@@ -108,14 +108,16 @@ ROWS = {
         ),
     ),
     "log directory unwritable": Row(
-        conf='errorlog = "/root/error.log"\n',
-        says=("/root/error.log", "to do: gunicornctl check night says what bars the way"),
-        check=f"{FILE}:4: errorlog: /root",
+        before="install -d -m 700 /srv/closed",
+        conf='errorlog = "/srv/closed/error.log"\n',
+        says=("/srv/closed/error.log", "to do: gunicornctl check night says what bars the way"),
+        check=f"{FILE}:4: errorlog: /srv/closed",
     ),
     "certificate unreadable": Row(
-        conf='certfile = "/root/x.pem"\nkeyfile = "/root/x.key"\n',
+        before="install -d -m 700 /srv/closed",
+        conf='certfile = "/srv/closed/x.pem"\nkeyfile = "/srv/closed/x.key"\n',
         says=("file", "to do: gunicornctl check night says who can read it"),
-        check=f"{FILE}:4: certfile: /root/x.pem",
+        check=f"{FILE}:4: certfile: /srv/closed/x.pem",
     ),
     "slow import": Row(
         conf="boot_timeout = 2\n",

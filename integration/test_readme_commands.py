@@ -36,7 +36,9 @@ def test_install_command(bare: Machine) -> None:
     assert ("PID 1 of this machine is not systemd" in said) == (not bare.init)
     assert "welcome" in bare.output("gunicornctl list")
     assert _answers(bare)
-    assert bare.output("cd /usr/src/gunicorn && find . | sort") == before, "the clone stays as it was"
+    assert bare.output("cd /usr/src/gunicorn && find . | sort") == before, (
+        "the clone stays as it was"
+    )
 
     # A second time it is an update of the same.
     with Door(bare):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 
 import pytest
 
@@ -32,8 +33,27 @@ def test_rollup_without_pss_is_an_error() -> None:
         probes.parse_pss("00-ff ---p 00000000 00:00 0 [rollup]\nRss:  1808 kB\n")
 
 
-def test_tree_of_our_own_session_holds_us() -> None:
-    tree = probes.Tree(os.getsid(0))
-    assert os.getpid() in {stat.pid for stat in tree.read_stats()}
-    assert tree.read_cpu() > 0
-    assert tree.read_pss() > 0
+BUSY_LEADER = """
+import time
+while time.process_time() < 0.05:  # several ticks of the kernel's accounting
+    pass
+print(flush=True)
+input()
+"""
+
+
+def test_tree_of_a_session_holds_its_processes() -> None:
+    leader = subprocess.Popen(
+        [sys.executable, "-c", BUSY_LEADER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with leader:
+        assert leader.stdout is not None
+        leader.stdout.readline()
+        tree = probes.Tree(leader.pid)
+        assert [stat.pid for stat in tree.read_stats()] == [leader.pid]
+        assert tree.read_cpu() > 0
+        assert tree.read_pss() > 0
+        leader.communicate(b"\n")

@@ -13,7 +13,7 @@ import traceback
 from typing import Any
 
 from gunicorn.errors import ExitStatus, HaltServer
-from gunicorn.master import crew, generation, phases
+from gunicorn.master import crew, generation, phases, reaping
 from gunicorn.system import clock, signals
 
 TYPE_CHECKING = False
@@ -172,7 +172,7 @@ class Nursery(crew.Crew):
         cause = dead.failure or told
         if self.phase is phases.Phase.STARTING:
             known = dead.failure_status or ExitStatus.WORKER_BOOT
-            reason = crew.BOOT_FAILURES[known]
+            reason = reaping.BOOT_FAILURES[known]
             raise HaltServer(f"{reason} {generation.last_line(cause)}", known)
         if self.phase is phases.Phase.RELOADING and dead.generation == self._trial.generation:
             self._trial.lost(dead.pid, cause)

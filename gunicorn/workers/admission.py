@@ -45,14 +45,15 @@ class Admission:
         self._policy = policy
         self._reactor = reactor
         self._exchange = exchange
-        self._context: Any = None
+        #: of TLS, None without
+        self.context: Any = None
         self._kind: type[Channel] = Channel
         if cfg.is_ssl:
             # OpenSSL is a tenth of what a worker imports; most stand behind a proxy without it.
             from gunicorn import tls
             from gunicorn.workers.tlschannel import TLSChannel
 
-            self._context, self._kind = tls.server_context(cfg), TLSChannel
+            self.context, self._kind = tls.server_context(cfg), TLSChannel
         self._held = Held()
         self._cap = int(cfg.worker_connections)
         self._is_multiprocess = cfg.workers > 1
@@ -62,7 +63,7 @@ class Admission:
         ]
         self._doors = list(worker.sockets)
         # Under TLS there is nothing to take over.
-        if exchange is not None and self._context is None:
+        if exchange is not None and self.context is None:
             self._doors.append(exchange)
         self.is_full = False
         #: when full: accepted again with fewer connections than this, or at this instant, for the
@@ -106,9 +107,9 @@ class Admission:
     def _make(
         self, sock: Any, listener: Any, facts: Any, addr: Any, talk: connection.Connection
     ) -> Channel:
-        if self._context is not None:
+        if self.context is not None:
             # The handshake is a step like the others: it must not hold the worker.
-            sock = self._context.wrap_socket(
+            sock = self.context.wrap_socket(
                 sock,
                 server_side=True,
                 do_handshake_on_connect=False,
@@ -127,7 +128,7 @@ class Admission:
         channel.allows_sendfile = self._cfg.sendfile is not False
         grants = self._worker
         channel.attend(grants.notify, grants.PATIENCE_SECONDS, grants.PATIENCE_RATE)
-        if self._context is not None:
+        if self.context is not None:
             channel.state = State.SHAKE
         return channel
 

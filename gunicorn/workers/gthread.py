@@ -23,6 +23,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -389,11 +390,11 @@ class ThreadWorker(SyncWorker):
 
     # -- the end ---------------------------------------------------------------------------------
 
-    def _leave_gracefully(self) -> None:
+    def _leaving(self) -> Iterator[bool]:
         for channel in self._reactor.items.values():
             if not channel.mask and (channel.state is State.HEAD or channel.state is State.BODY):
                 self._reactor.watch(channel, READ)
-        super()._leave_gracefully()
+        yield from super()._leaving()
 
     def _tear_down(self) -> None:
         for channel in list(self._reactor.items.values()):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from gunicorn.http.limits import Policy
@@ -69,13 +70,18 @@ class SyncWorker(base.Worker):
 
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
-        self._admission.open()
         try:
-            while self.alive and self._tend():
-                self._turn()
-            self._leave_gracefully()
+            for wait in self._course():
+                self._turn(wait)
         finally:
             self._tear_down()
+
+    def _course(self) -> Iterator[bool]:
+        """Say before each turn, from the first to the last, whether it may wait."""
+        self._admission.open()
+        while self.alive and self._tend():
+            yield True
+        yield from self._leaving()
 
     # -- set-up ------------------------------------------------------------------------------------
 
@@ -158,7 +164,7 @@ class SyncWorker(base.Worker):
         self._admission.check_room()
         return self.is_parent_alive()
 
-    def _leave_gracefully(self) -> None:
+    def _leaving(self) -> Iterator[bool]:
         """Finish the requests that have begun, for ``graceful_timeout`` seconds at most."""
         items = self._reactor.items
         self._admission.shut()
@@ -174,7 +180,7 @@ class SyncWorker(base.Worker):
                 self._take_in_last()
                 fresh_until = self._steps.now + self.FRESH_SECONDS
             # What is ready now has begun: it is read before anything idle is closed.
-            self._turn(wait)
+            yield wait
             for channel in list(items.values()):
                 if channel.state is State.IDLE or channel.state is State.SHAKE:
                     self._part_with(channel, self._steps.now < fresh_until)

@@ -33,7 +33,8 @@ def run(app: BaseApplication) -> int:
     except ConfigError as error:
         problems.append(str(error))
     app.set_environment(cfg.env)
-    problems += [*cfg.problems(), *file_problems(cfg), *log_problems(cfg), *tls_problems(cfg)]
+    problems += [*cfg.problems(), *listener_problems(cfg), *file_problems(cfg)]
+    problems += [*log_problems(cfg), *tls_problems(cfg)]
     for problem in problems:
         print(f"Error: {' '.join(problem.split())}", file=sys.stderr)
     is_nameless = getattr(app, "app_uri", None) == ""
@@ -54,6 +55,13 @@ def load(app: BaseApplication) -> bool:
         traceback.print_exc()
         return False
     return True
+
+
+def listener_problems(cfg: Config) -> list[str]:
+    """An empty ``bind`` where no socket is passed either."""
+    if cfg.bind or "LISTEN_FDS" in os.environ:
+        return []
+    return [f"Nothing to listen on: bind is empty, from {cfg.origin('bind')}"]
 
 
 def file_problems(cfg: Config) -> list[str]:

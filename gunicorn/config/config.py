@@ -235,8 +235,6 @@ class Config:
             )
         if self.is_ssl and not self.settings["certfile"].value:
             found.append(f"keyfile from {self.origin('keyfile')} needs a certfile")
-        if not self.settings["bind"].value and "LISTEN_FDS" not in os.environ:
-            found.append(f"Nothing to listen on: bind is empty, from {self.origin('bind')}")
         upload = self.settings["tmp_upload_dir"].value
         if upload and not os.path.isdir(upload):
             found.append(

@@ -60,12 +60,16 @@ class Inheritance:
     def addresses(self, cfg: Any) -> list[sock.Address]:
         """Give what to listen on: what ``cfg`` names, and what was opened for us besides.
 
-        Where nobody chose a ``bind``, the sockets that were passed stand for it.
+        Where nobody chose a ``bind``, the sockets that were passed stand for it. Raises ConfigError
+        where there is nothing at all.
         """
         wanted: list[sock.Address] = list(dict.fromkeys(cfg.address))
         if self._extra and _is_unchosen(cfg):
             wanted = []
-        return [*wanted, *(address for address in self._extra if address not in wanted)]
+        wanted += [address for address in self._extra if address not in wanted]
+        if not wanted:
+            raise ConfigError(f"Nothing to listen on: bind is empty, from {cfg.origin('bind')}")
+        return wanted
 
     def open(self, cfg: Any, log: Any, **how: Any) -> list[sock.BaseSocket]:
         """Give all listeners at the start: those inherited, and newly bound ones for the rest.

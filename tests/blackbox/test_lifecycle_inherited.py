@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
 import pytest
 
+from tests.blackbox.test_lifecycle_reload import hang_up
+from tests.blackbox.test_lifecycle_upgrade import finish, stop_successor, upgrade
 from tests.harness import Load
 from tests.harness.launcher import Launched
 
@@ -50,11 +53,33 @@ def test_descriptor_by_number(announces: bool) -> None:
         assert server.get().status == 200
 
 
-def test_reload_keeps_a_lent_socket() -> None:
-    with opened() as server, Load(server) as load:
+@pytest.mark.parametrize(
+    ("bind", "announces"),
+    [("", True), ("bind = []\n", True), ("bind = 'fd://3'\n", True), ("bind = 'fd://3'\n", False)],
+)
+def test_reload_keeps_a_lent_socket(bind: str, announces: bool) -> None:
+    files = {"conf.py": bind}
+    with opened("-c", "conf.py", files=files, announces=announces) as server, Load(server) as load:
         load.wait_answers(20)
-        count = server.notifications.count("READY=1")
-        server.signal(signal.SIGHUP)
-        server.wait_notification("READY=1", count + 1)
+        hang_up(server)
+        hang_up(server)
         load.wait_answers(60)
         assert load.failures == []
+
+
+@pytest.mark.parametrize("bind", ["", "bind = []\n", "bind = 'fd://3'\n"])
+def test_next_master_keeps_a_lent_socket(bind: str) -> None:
+    """USR2 hands it on by ``GUNICORN_FD``, and the new master reloads with it like the old one."""
+    flags = ("-c", "conf.py", "--pid", "gunicorn.pid")
+    with opened(*flags, path="lent.test", files={"conf.py": bind}) as server, Load(server) as load:
+        load.wait_answers(20)
+        new = upgrade(server)
+        with server.log_contains("has gone, this one takes over"):
+            finish(server)
+        with server.log_contains("Reloaded: generation 2"):
+            os.kill(new, signal.SIGHUP)
+        load.wait_answers(len(load.answers) + 20)
+        assert load.failures == []
+        load.__exit__()
+        stop_successor(server, new)
+        assert (server.directory / "lent.test").exists()

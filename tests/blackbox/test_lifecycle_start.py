@@ -68,8 +68,10 @@ REFUSALS = [
     Refusal("config-raises", (HELLO,), 1, ("ZeroDivisionError", "conf.py:1"), "1 / 0\n", True),
     Refusal("config-exits", (HELLO,), 7, (), "raise SystemExit(7)\n"),
     Refusal("config-mistyped-name", (HELLO,), 1, ("workrs", "workers"), "workrs = 3\n"),
+    Refusal("config-no-bind", (HELLO,), 1, ("bind is empty", "conf.py:1"), "bind = []\n"),
     Refusal("config-hook-arity", (HELLO,), 1, ("when_ready",), "def when_ready(): pass\n"),
     # the check
+    Refusal("check-no-bind", ("--check-config", HELLO), 1, ("bind is empty",), "bind = []\n"),
     Refusal("check-no-module", ("--check-config", "no.such.module"), 1, ("No module named 'no'",)),
     Refusal(
         "check-raises",

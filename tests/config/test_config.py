@@ -145,32 +145,19 @@ def test_class_that_is_not_found_names_its_source() -> None:
         ("certfile", "/no/cert", 'certfile "/no/cert" does not exist, from x'),
         ("keyfile", "/no/key", 'keyfile "/no/key" does not exist, from x'),
         ("keyfile", "/dev/null", "keyfile from x needs a certfile"),
-        ("bind", [], "Nothing to listen on: bind is empty, from x"),
         ("tmp_upload_dir", "/no", 'tmp_upload_dir "/no" is not a directory, from x'),
         ("forwarded_allow_ips", "a", "forwarded_allow_ips, from x: 'a' is no address or network"),
         ("proxy_allow_ips", "::1,b", "proxy_allow_ips, from x: 'b' is no address or network"),
         ("logger_class", "nope.Logger", "logger_class, from x: class uri 'nope.Logger'"),
     ],
 )
-def test_problem_with_the_machine(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: Any, problem: str
-) -> None:
-    monkeypatch.delenv("LISTEN_FDS", raising=False)
+def test_problem_with_the_machine(name: str, value: Any, problem: str) -> None:
     cfg = Config()
     cfg.set("worker_class", Prepared)
     cfg.set("logger_class", Prepared)
     assert cfg.problems() == []
     cfg.assign(name, value, "x")
     assert any(line.startswith(problem) for line in cfg.problems()), cfg.problems()
-
-
-def test_sockets_may_come_from_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
-    cfg = Config()
-    cfg.set("worker_class", Prepared)
-    cfg.set("logger_class", Prepared)
-    cfg.set("bind", [])
-    monkeypatch.setenv("LISTEN_FDS", "1")
-    assert cfg.problems() == []
 
 
 def test_settings_that_a_reload_cannot_change() -> None:

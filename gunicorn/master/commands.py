@@ -65,6 +65,7 @@ class Commands:
                 "workers_busy": server.scoreboard.busy,
                 "requests": server.scoreboard.requests,
                 "requests_per_second": round(server.scoreboard.rate, 1),
+                "latency": server.scoreboard.latency,
                 "listeners": [str(listener) for listener in server.LISTENERS],
                 "reloading": server.phase is phases.Phase.RELOADING,
                 "phase": server.phase.value,

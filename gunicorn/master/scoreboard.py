@@ -1,7 +1,8 @@
 """What the workers are doing, in figures: for ``status``, for the service manager, for limits.
 
 Reads the pages that the workers write and samples what the kernel knows of them. It keeps what a
-single look cannot tell: how many requests those that are gone have served, and how fast they come.
+single look cannot tell: how many requests those that are gone have served, how fast they come, and
+how long they take.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from collections import deque
 from typing import Any
 
 from gunicorn.master.children import Child, Children, State
-from gunicorn.system import procfs
+from gunicorn.system import durations, procfs
 
 __all__ = ["SAMPLE_SECONDS", "Scoreboard", "describe"]
 
 #: between two looks at the memory of the workers and the number of their requests
 SAMPLE_SECONDS = 2.0
-#: how far back the rate of requests looks, in samples
+#: how far back rate and latency of requests look, in samples
 _SAMPLES = 5
 
 
@@ -25,15 +26,19 @@ class Scoreboard:
 
     def __init__(self, children: Children) -> None:
         self._children = children
-        self._served_by_the_dead = 0
-        self._history: deque[tuple[float, int]] = deque(maxlen=_SAMPLES + 1)
+        self._took_by_the_dead = [0] * durations.PLACES
+        self._history: deque[tuple[float, list[int]]] = deque(maxlen=_SAMPLES + 1)
         self._next_sample = float("-inf")
 
     @property
     def requests(self) -> int:
         """How many requests the server has served since its start."""
-        living = sum(int(child.worker.tmp.requests) for child in self._children)
-        return self._served_by_the_dead + living
+        return sum(self._took())
+
+    def _took(self) -> list[int]:
+        """How many requests took how long, since the start."""
+        living = [child.worker.tmp.took() for child in self._children]
+        return [sum(counts) for counts in zip(self._took_by_the_dead, *living, strict=True)]
 
     @property
     def busy(self) -> int:
@@ -46,11 +51,24 @@ class Scoreboard:
         if len(self._history) < 2:
             return 0.0
         (began, before), (ended, after) = self._history[0], self._history[-1]
-        return (after - before) / (ended - began)
+        return (sum(after) - sum(before)) / (ended - began)
+
+    @property
+    def latency(self) -> dict[str, float | None]:
+        """Seconds within which half and 95 of 100 requests were served, since the oldest sample.
+
+        None when there was no request.
+        """
+        counts = self._took()
+        if self._history:
+            counts = [now - then for now, then in zip(counts, self._history[0][1], strict=True)]
+        found = {"p50": durations.quantile(counts, 0.5), "p95": durations.quantile(counts, 0.95)}
+        return {name: None if value is None else round(value, 6) for name, value in found.items()}
 
     def buried(self, child: Child) -> None:
         """Note that a worker is no more."""
-        self._served_by_the_dead += int(child.worker.tmp.requests)
+        took = child.worker.tmp.took()
+        self._took_by_the_dead = [a + b for a, b in zip(self._took_by_the_dead, took, strict=True)]
 
     def is_due(self, now: float) -> bool:
         """Say whether it is time for a sample."""
@@ -59,7 +77,7 @@ class Scoreboard:
     def sample(self, now: float) -> None:
         """Look at all workers."""
         self._next_sample = now + SAMPLE_SECONDS
-        self._history.append((now, self.requests))
+        self._history.append((now, self._took()))
         for child in self._children:
             # One that is just ending has none any more: what it had is of more use.
             child.rss = procfs.resident_bytes(child.pid) or child.rss

@@ -15,19 +15,27 @@ import struct
 from time import monotonic
 from typing import NamedTuple
 
+from gunicorn.system.durations import PLACE_BY_BITS, PLACES, UPPER_BITS
+
 __all__ = ["Current", "Report", "WorkerSlot"]
 
 # Places in the page, in units of 8 bytes. An aligned store of 8 bytes is one store on every machine
 # CPython runs the mmap module on, so a reader sees the old value or the new one.
-_BEAT, _REQUESTS = range(2)
+_BEAT = 0
 
-# The current request: method, address and port of the peer, path; then the instant it began, 0 when
-# there is none. Texts that are longer are cut off by the packing, shorter ones filled with zeros.
+# The current request: method, address and port of the peer, path; then the instant it began, or how
+# long the last one took, below zero, when there is none. Longer texts are cut off by the packing,
+# shorter ones filled with zeros.
 # The instant is written last and cleared first: texts read between two equal instants belong to it.
 _CURRENT_AT = 64
 _CURRENT = struct.Struct("@16s48s8s184sd")
 _BEGAN = (_CURRENT_AT + _CURRENT.size) // 8 - 1
+_TOOK_BITS = _BEGAN * 4 + UPPER_BITS
 _pack_current = _CURRENT.pack_into
+
+# Behind it how many requests took how long (durations.py); all together are all requests served.
+_TOOK_AT = 512
+_TOOK_END = _TOOK_AT + PLACES * 8
 
 #: a report must fit into an empty pipe (64 KiB), or the worker would wait for the master; a
 #: character takes six bytes at worst
@@ -75,7 +83,8 @@ class WorkerSlot:
         self._page = page
         view = memoryview(page)
         self._instants = view.cast("d")
-        self._counts = view.cast("q")
+        self._words = view.cast("H")
+        self._took = view[_TOOK_AT:_TOOK_END].cast("q")
         self._instants[_BEAT] = monotonic()
 
     # -- a worker that is not forked from the master -----------------------------------------------
@@ -110,8 +119,9 @@ class WorkerSlot:
 
     def begin_request(
         self, method: str = "", path: str = "", addr: str = "", port: str = ""
-    ) -> None:
-        """Say that a request of the peer ``addr`` is being served from now on."""
+    ) -> float:
+        """Say that a request of the peer ``addr`` is being served, since the instant it gives."""
+        began = monotonic()
         _pack_current(
             self._page,
             _CURRENT_AT,
@@ -119,8 +129,9 @@ class WorkerSlot:
             addr.encode(),
             port.encode(),
             path.encode(),
-            monotonic(),
+            began,
         )
+        return began
 
     def show_request(self, method: str, path: str, addr: str, port: str, began: float) -> None:
         """Say which request is under way since ``began``, for workers that serve several at once.
@@ -137,10 +148,10 @@ class WorkerSlot:
             began,
         )
 
-    def end_request(self) -> None:
-        """Say that the request is served, and count it."""
-        self._instants[_BEGAN] = 0.0
-        self._counts[_REQUESTS] += 1
+    def end_request(self, took: float) -> None:
+        """Say that the request is served, and count it among those that took so many seconds."""
+        self._instants[_BEGAN] = -took
+        self._took[PLACE_BY_BITS[self._words[_TOOK_BITS]]] += 1
 
     def mark_ready(self) -> None:
         """Tell the master that the application is loaded and requests are taken."""
@@ -190,18 +201,22 @@ class WorkerSlot:
     @property
     def requests(self) -> int:
         """How many requests the worker has served."""
-        return self._counts[_REQUESTS]
+        return sum(self._took)
+
+    def took(self) -> list[int]:
+        """How many requests took how long, by the places of ``durations``."""
+        return self._took.tolist()
 
     def busy_seconds(self) -> float | None:
         """For how long the current request has been served; None when the worker is idle."""
         began = self._instants[_BEGAN]
-        return monotonic() - began if began else None
+        return monotonic() - began if began > 0 else None
 
     def current_request(self) -> Current | None:
         """Give what the worker is serving now; None when it is idle, or was between two looks."""
         began = self._instants[_BEGAN]
         texts = _CURRENT.unpack_from(self._page, _CURRENT_AT)[:4]
-        if not began or self._instants[_BEGAN] != began:
+        if began <= 0 or self._instants[_BEGAN] != began:
             return None
         method, addr, port, path = (text.rstrip(b"\0").decode("utf-8", "replace") for text in texts)
         host = f"[{addr}]" if ":" in addr else addr

@@ -217,13 +217,13 @@ class AsyncWorker(base.Worker):
         if request is None:
             return False
         request.body = connection.body_of(talk, client.receive_body)
-        self.tmp.begin_request()
+        began = self.tmp.begin_request()
         self._under_way += 1
         try:
             is_kept = self.handle_request(listener, request, client, client.addr)
         finally:
             self._under_way -= 1
-            self.tmp.end_request()
+            self.tmp.end_request(time.monotonic() - began)
         if is_kept and not talk.closing and self._drain(client):
             return True
         self._finish(client)

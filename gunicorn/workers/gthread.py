@@ -319,7 +319,7 @@ class ThreadWorker(SyncWorker):
         steps.now = time.monotonic()
         self._served += 1
         self._running.discard(answer)
-        self.tmp.end_request()
+        self.tmp.end_request(steps.now - answer.started)
         if self._running:
             self._show(min(self._running, key=lambda other: other.started))
         if answer.is_answered_late:

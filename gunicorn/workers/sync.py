@@ -293,7 +293,7 @@ class SyncWorker(base.Worker):
             self._have_watched()
         slot = self.tmp
         addr, port, _ = channel.connection.peer
-        slot.begin_request(request.method, request.path, addr, port)
+        began = slot.begin_request(request.method, request.path, addr, port)
         self._serving = self._served = self._served + 1
         self._gate.release()
         try:
@@ -301,9 +301,9 @@ class SyncWorker(base.Worker):
         finally:
             self._serving = 0
             self._gate.acquire()
-            slot.end_request()
-        # What is granted from here on begins now, however long the application took.
-        self._steps.now = time.monotonic()
+            # What is granted from here on begins now, however long the application took.
+            now = self._steps.now = time.monotonic()
+            slot.end_request(now - began)
         if self._is_lending:
             self._is_lending = False
             if self.alive:

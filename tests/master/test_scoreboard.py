@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from types import SimpleNamespace
 
+import pytest
+
 from gunicorn.master import children
 from gunicorn.master.scoreboard import SAMPLE_SECONDS, Scoreboard, describe
 from gunicorn.system import clock
@@ -22,10 +24,10 @@ def crew_of(*slots: WorkerSlot) -> children.Children:
     return made
 
 
-def serve(slot: WorkerSlot, count: int) -> None:
+def serve(slot: WorkerSlot, count: int, took: float = 0.001) -> None:
     for _ in range(count):
         slot.begin_request("GET", "/", "127.0.0.1", "1")
-        slot.end_request()
+        slot.end_request(took)
 
 
 def test_rate_is_that_of_the_last_samples() -> None:
@@ -54,6 +56,27 @@ def test_requests_of_the_dead_are_not_forgotten() -> None:
     assert gone is not None
     board.buried(gone)
     assert board.requests == 7
+    first.close()
+    second.close()
+
+
+def test_latency_is_recent_and_that_of_the_dead_counts() -> None:
+    first, second = WorkerSlot(), WorkerSlot()
+    crew = crew_of(first, second)
+    board = Scoreboard(crew)
+    assert board.latency == {"p50": None, "p95": None}
+    serve(first, 1000, 5.0)
+    assert board.latency["p50"] == pytest.approx(5.0, rel=0.1)
+    board.sample(10.0)
+    assert board.latency == {"p50": None, "p95": None}, "what was before the sample is over"
+    serve(first, 50, 0.01)
+    serve(second, 40, 0.01)
+    serve(second, 10, 2.0)
+    gone = crew.update(children.Reaped(0))
+    assert gone is not None
+    board.buried(gone)
+    assert board.latency["p50"] == pytest.approx(0.01, rel=0.1)
+    assert board.latency["p95"] == pytest.approx(2.0, rel=0.1)
     first.close()
     second.close()
 
@@ -101,12 +124,14 @@ def test_status_tells_what_a_worker_is_at() -> None:
         assert worker["rss"] > 1 << 20
         assert worker["silent_seconds"] < 30
         assert (status["workers_wanted"], status["workers_busy"]) == (1, 1)
+        assert status["latency"] == {"p50": None, "p95": None}
         waiting.let_go()
         assert connection.read_response().status == 200
         # The answer is out a moment before the request is counted.
         while (status := ask(server, command="status"))["requests"] < 1:
             pass
         assert status["workers"][0]["request"] is None
+        assert 0 < status["latency"]["p50"] <= status["latency"]["p95"] < 30
         server.wait_notification(
             "STATUS=generation 1: 1 of 1 workers ready, 0 busy, 0.0 requests/s"
         )

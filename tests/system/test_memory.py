@@ -29,7 +29,7 @@ def test_beats_are_seen_across_a_fork(slot: WorkerSlot) -> None:
         slot.keep_worker_side()
         slot.notify()
         slot.begin_request()
-        slot.end_request()
+        slot.end_request(0.001)
         slot.begin_request()
         slot.mark_ready()
         os._exit(0)
@@ -45,9 +45,19 @@ def test_beats_are_seen_across_a_fork(slot: WorkerSlot) -> None:
 
 def test_idle_worker_is_not_busy(slot: WorkerSlot) -> None:
     slot.begin_request()
-    slot.end_request()
+    slot.end_request(0.001)
     assert slot.busy_seconds() is None
     assert slot.requests == 1
+
+
+def test_requests_are_counted_by_how_long_they_took(slot: WorkerSlot) -> None:
+    for took in (0.001, 0.001, 2.0):
+        slot.begin_request()
+        slot.end_request(took)
+    places = [place for place, count in enumerate(slot.took()) if count]
+    assert len(places) == 2
+    assert [slot.took()[place] for place in places] == [2, 1]
+    assert sum(slot.took()) == slot.requests == 3
 
 
 def current(slot: WorkerSlot) -> Current:
@@ -61,7 +71,7 @@ def test_current_request_is_told_while_it_lasts(slot: WorkerSlot) -> None:
     slot.begin_request("GET", "/a%20b", "127.0.0.1", "4711")
     assert current(slot)[:3] == ("GET", "/a%20b", "127.0.0.1:4711")
     assert 0 <= current(slot).seconds < 10
-    slot.end_request()
+    slot.end_request(0.001)
     assert slot.current_request() is None
 
 
@@ -69,7 +79,7 @@ def test_one_of_several_requests_is_shown_with_its_own_beginning(slot: WorkerSlo
     slot.show_request("GET", "/oldest", "127.0.0.1", "1", clock.monotonic() - 100.0)
     assert current(slot).path == "/oldest"
     assert 100.0 <= current(slot).seconds < 110.0
-    slot.end_request()
+    slot.end_request(0.001)
     assert (slot.current_request(), slot.requests) == (None, 1)
 
 

@@ -86,6 +86,29 @@ def test_link_to_a_directory_in_place_of_a_log(machine: Machine) -> None:
     assert "not shown" in shown.stderr
 
 
+def test_link_on_the_way_to_a_log_elsewhere(machine: Machine) -> None:
+    """The administrator named /srv/mallory/log/secret; where that leads is mallory's to change."""
+    machine.run(
+        "install -d -o mallory /srv/mallory/log && "
+        "mkdir /etc/hidden && echo 'not for sites' > /etc/hidden/secret && chmod 700 /etc/hidden"
+    )
+    machine.run("mkdir /etc/gunicorn.d/mallory.conf.d")
+    machine.write(
+        "/etc/gunicorn.d/mallory.conf.d/log.conf", 'errorlog = "/srv/mallory/log/secret"\n'
+    )
+    machine.run("chown mallory /srv/mallory")
+    try:
+        mallory(machine, "rmdir /srv/mallory/log && ln -s /etc/hidden /srv/mallory/log")
+        shown = machine.run("gunicornctl logs mallory", check=1)
+        assert "not for sites" not in shown.stdout
+        assert "not shown: permission denied" in shown.stderr
+    finally:
+        machine.run(
+            "rm -r /etc/gunicorn.d/mallory.conf.d /srv/mallory/log /etc/hidden; "
+            "chown root /srv/mallory"
+        )
+
+
 def test_links_in_the_run_directory(machine: Machine) -> None:
     mallory(
         machine,

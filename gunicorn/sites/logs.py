@@ -1,7 +1,8 @@
 """``gunicornctl logs``: the last lines of a site's logs, and with ``-f`` what comes after.
 
-The directory of the logs is the site's, so root opens a log without following links, only if it is
-a plain file, and shows its lines without control characters. A rotation is noticed by the name
+The directory of the logs is the site's, so root opens a log with the rights of the site's user
+alone, without following a link in its place, only if it is a plain file, and shows its lines
+without control characters. A rotation is noticed by the name
 leading to another file: the rest of the old one is read first, so that no line is passed over.
 """
 
@@ -13,7 +14,8 @@ import stat
 import time
 from pathlib import Path
 
-from gunicorn.sites import site
+from gunicorn.sites import account as accounts
+from gunicorn.sites import impersonate, site
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.talk import plain
 
@@ -95,20 +97,26 @@ def logs(context: Context, options: argparse.Namespace) -> int:
     if not isinstance(value, str) or not value.startswith("/"):
         context.say(f"{one.place(key)}: {key} is {value!r}: journalctl -u gunicorn@{one.name}")
         return Status.FAILED
-    log = Log(Path(value))
+    account = accounts.account_of(one)
+    with impersonate.acting_as(account.uid, account.gid, account.groups):
+        return _show(Path(value), context, options)
+
+
+def _show(path: Path, context: Context, options: argparse.Namespace) -> int:
+    log = Log(path)
     try:
         if log.open():
             for line in log.tail(options.lines):
                 context.show(line)
         elif not options.follow:
-            context.say(f"{value}: there is no such file yet")
+            context.say(f"{path}: there is no such file yet")
             return Status.FAILED
         while options.follow:
             for line in log.follow():
                 context.show(line)
             time.sleep(_PAUSE)
     except OSError as error:
-        context.say(f"{value}: not shown: {(error.strerror or str(error)).lower()}")
+        context.say(f"{path}: not shown: {(error.strerror or str(error)).lower()}")
         return Status.FAILED
     finally:
         log.close()

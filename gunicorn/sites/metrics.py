@@ -59,6 +59,20 @@ FAMILIES = (
         lambda one: one.requests,
     ),
     Family(
+        "gunicorn_site_request_p50_seconds",
+        "gauge",
+        "Seconds within which half of the requests of the last ten seconds were served.",
+        lambda one: one.p50,
+        "seconds",
+    ),
+    Family(
+        "gunicorn_site_request_p95_seconds",
+        "gauge",
+        "The same for 95 of 100 requests.",
+        lambda one: one.p95,
+        "seconds",
+    ),
+    Family(
         "gunicorn_site_generation",
         "gauge",
         "Reloads that went well, and one.",

@@ -258,6 +258,9 @@ def to_text(one: SiteStatus, colour: bool) -> str:
     if one.workers is not None:
         rows.append(("workers", f"{one.workers_ready} of {one.workers} ready"))
         rows.append(("requests", f"{one.requests}{_now(one)}"))
+        if one.p50 is not None:
+            half, most = format_seconds(one.p50), format_seconds(one.p95)
+            rows.append(("latency", f"half within {half}, 95 of 100 within {most}"))
         rows.append(("generation", str(one.generation)))
     if one.memory is not None:
         rows.append(("memory", format_size(one.memory)))
@@ -286,3 +289,12 @@ def format_size(count: int | None) -> str:
             break
         size /= 1024
     return f"{size:.0f}{unit}" if size >= 10 or unit == "B" else f"{size:.1f}{unit}"
+
+
+def format_seconds(value: float | None) -> str:
+    """Seconds as people read them; ``-`` when unknown."""
+    if value is None:
+        return "-"
+    if value >= 1:
+        return f"{value:.1f}s"
+    return f"{value * 1000:.0f}ms" if value >= 0.01 else f"{value * 1000:.1f}ms"

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 from gunicorn.sites import survey
 from gunicorn.sites.context import Context, Status
-from gunicorn.sites.status import SiteStatus, columns, format_size
+from gunicorn.sites.status import SiteStatus, columns, format_seconds, format_size
 
 _HEAD = (
     "SITE",
@@ -106,10 +106,3 @@ def to_table(samples: Iterable[Sample], colour: bool) -> str:
 
 def _or_dash(value: int | None) -> str:
     return "-" if value is None else str(value)
-
-
-def format_seconds(value: float | None) -> str:
-    """Seconds as people read them."""
-    if value is None:
-        return "-"
-    return f"{value * 1000:.0f}ms" if value < 1 else f"{value:.1f}s"

@@ -91,3 +91,13 @@ def test_sizes() -> None:
     assert [status.format_size(n) for n in (None, 0, 999, 1536, 25 << 20, 3 << 30)] == [
         "-", "0B", "999B", "1.5K", "25M", "3.0G"
     ]  # fmt: skip
+
+
+def test_seconds(machine: Machine) -> None:
+    assert [status.format_seconds(n) for n in (None, 0.00004, 0.0042, 0.25, 61.0)] == [
+        "-", "0.0ms", "4.2ms", "250ms", "61.0s"
+    ]  # fmt: skip
+    answer = {**ANSWER, "latency": {"p50": 0.25, "p95": 2.0}}
+    one = status.make_status("shop", machine.site(GOOD), Unit("shop", active="active"), answer, "")
+    shown = status.to_text(one, colour=False)
+    assert "latency:    half within 250ms, 95 of 100 within 2.0s" in shown

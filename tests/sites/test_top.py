@@ -49,7 +49,7 @@ def test_rates_are_differences(machine: Machine) -> None:
 def test_the_table(machine: Machine) -> None:
     [sample] = top.compare([record(machine)], [record(machine)], 1.0)
     assert top.to_table([sample], colour=False).splitlines()[1].split() == [
-        "shop", "running", "2", "1", "2/3", "0.0", "4ms", "1.2s", "2.5s", "3.0M",
+        "shop", "running", "2", "1", "2/3", "0.0", "4.0ms", "1.2s", "2.5s", "3.0M",
         "GET", "/slow",
     ]  # fmt: skip
     total = status.make_status(
@@ -72,6 +72,7 @@ def test_metrics_are_open_metrics(machine: Machine) -> None:
     assert 'gunicorn_site_up{site="x"} 0' in lines
     assert 'gunicorn_site_restarts_total{site="shop"} 4' in lines
     assert 'gunicorn_site_oldest_request_seconds{site="shop"} 2.5' in lines
+    assert 'gunicorn_site_request_p95_seconds{site="shop"} 1.25' in lines
     assert 'gunicorn_site_memory_bytes{site="shop"} 3145728' in lines
     assert not [line for line in lines if line.startswith('gunicorn_site_workers{site="x"}')]
     for family in metrics.FAMILIES:

@@ -7,6 +7,7 @@ client or decides when it is served; what is full here is taken by a sibling.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import socket
@@ -76,6 +77,9 @@ class Admission:
     def open(self) -> None:
         """Report who knocks, unless the worker is full."""
         if not self.is_full:
+            if self._exchange is not None and self.context is None:
+                with contextlib.suppress(OSError):
+                    self._exchange.hold_room()
             self._reactor.add_listeners(self._doors)
 
     def shut(self) -> None:
@@ -89,9 +93,7 @@ class Admission:
         except (BlockingIOError, ConnectionAbortedError):
             return None
         except OSError as exc:
-            # Out of descriptors: as many as there are now is what this worker can hold.
-            self._fill_up(f"cannot accept: {exc}", len(self._reactor.items))
-            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            self._run_short(f"cannot accept: {exc}")
             return None
         sock.setblocking(False)
         facts = next(facts for facts, known in self._facts if known is listener)
@@ -158,7 +160,11 @@ class Admission:
     def take(self) -> Channel | None:
         """Take over a sibling's connection, in the state in which it was given."""
         assert self._exchange is not None
-        taken = self._exchange.take()
+        try:
+            taken = self._exchange.take()
+        except OSError as exc:
+            self._run_short(f"cannot take over: {exc}")
+            return None
         if taken is None:
             return None
         message, fds = taken
@@ -210,6 +216,11 @@ class Admission:
             self.shut()
             held = len(self._reactor.items)
             self._log.warning("Worker holds %d connections, accepts no more (%s)", held, reason)
+
+    def _run_short(self, reason: str) -> None:
+        """Out of descriptors: as many as there are now is what this worker can hold."""
+        self._fill_up(reason, len(self._reactor.items))
+        self._retry_at = time.monotonic() + _RETRY_SECONDS
 
     def check_room(self) -> None:
         """Accept again when enough connections have gone."""

@@ -9,7 +9,10 @@ of them, to whichever sibling takes them first; new connections are left to the 
     Watcher    the thread; it exists only while a worker is busy and something is parked
 
 Facts. A descriptor sent over a Unix socket is a duplicate: both ends see the same connection, so
-the sender closes its own. A datagram arrives whole or not at all, and is taken by one reader. The
+the sender closes its own. A datagram arrives whole or not at all, and is taken by one reader; a
+descriptor in it for which that reader has no room is closed by the kernel, and the connection lost:
+so each worker holds the room that a message needs (``Exchange.hold_room``), and gives it up only
+for the moment of taking one. The
 monotonic clock is the machine's, so deadlines move along. CPython switches threads between
 bytecodes and at system calls: an extension that keeps the lock of the interpreter for seconds keeps
 the watcher from running too, and its connections wait.
@@ -23,8 +26,10 @@ this process.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import io
 import mmap
+import os
 import pickle
 import socket
 import sys
@@ -51,6 +56,8 @@ _FRESH = 2.5
 _CLOEXEC = socket.MSG_CMSG_CLOEXEC
 #: ticks without a request after which the watcher ends
 _QUIET = 100
+#: descriptors in a message: the connection, and the file of a body that is half here
+_FDS_MAX = 2
 #: the largest datagram we try
 _MESSAGE_MAX = 192 * 1024
 
@@ -68,6 +75,8 @@ class Exchange:
         #: for each worker since when it is idle, or minus since when it is busy; 0.0 when it takes
         #: nothing any more. Places are given by age, modulo.
         self.idle_at = memoryview(self._page).cast("d")
+        #: descriptors that stand for those of the next message; each worker has its own
+        self._room: list[int] = []
         atexit.register(self.close)
 
     def fileno(self) -> int:
@@ -96,16 +105,34 @@ class Exchange:
             return False
         return True
 
+    def hold_room(self) -> None:
+        """Hold the descriptors that the next message needs. Raises OSError: there are none."""
+        while len(self._room) < _FDS_MAX:
+            self._room.append(os.dup(self.taker.fileno()))
+
+    def _give_up_room(self) -> None:
+        while self._room:
+            os.close(self._room.pop())
+
     def take(self) -> tuple[bytes, list[int]] | None:
-        """Take a connection that was offered; None when a sibling was faster."""
+        """Take a connection that was offered; None when a sibling was faster.
+
+        Raises OSError, and leaves the connection to a sibling, where there is no room for it.
+        """
+        self.hold_room()
+        self._give_up_room()
         try:
-            message, fds, _, _ = socket.recv_fds(self.taker, _MESSAGE_MAX, 2, _CLOEXEC)
+            message, fds, _, _ = socket.recv_fds(self.taker, _MESSAGE_MAX, _FDS_MAX, _CLOEXEC)
         except BlockingIOError:
             return None
+        finally:
+            with contextlib.suppress(OSError):
+                self.hold_room()
         return message, fds
 
     def close(self) -> None:
         """At the end of the process; in a server the exchange lives as long."""
+        self._give_up_room()
         self.taker.close()
         self.giver.close()
         self.idle_at.release()

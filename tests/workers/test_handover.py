@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -12,11 +14,20 @@ from tests.workers.running import Running, read_response
 
 
 def gate(environ, start_response):
-    """``/hold`` waits for a byte on a FIFO; everything else answers with the worker's pid."""
+    """``/hold`` waits for a byte on a FIFO; everything else answers with the worker's pid.
+
+    ``/fill`` leaves the worker no descriptor, and its connection open.
+    """
     body = str(os.getpid()).encode()
     if environ["PATH_INFO"] == "/hold":
         with Path(environ["QUERY_STRING"]).open("rb") as fifo:
             fifo.read(1)
+    elif environ["PATH_INFO"] == "/fill":
+        soft = 3 + max(int(fd.name) for fd in Path("/proc/self/fd").iterdir())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, soft))
+        with contextlib.suppress(OSError):
+            while True:
+                os.dup(0)
     elif environ["REQUEST_METHOD"] == "POST":
         body += b" " + environ["wsgi.input"].read()[-4:]
     start_response("200 OK", [("Content-Length", str(len(body)))])
@@ -170,3 +181,29 @@ def test_worker_that_reached_max_requests_loses_nobody(tmp_path):
         for client in (first, second):
             client.sendall(GET)
             assert read_response(client)[1] not in (pid, b"")
+
+
+def test_worker_without_descriptors_loses_no_connection(pair):
+    """A descriptor that comes with a message is closed by the kernel where there is no room."""
+    busy = two_of_one_worker(pair)[2]
+    full, parked = None, []
+    while full is None or len(parked) < 4:
+        client = pair.connect()
+        client.sendall(GET)
+        if read_response(client)[1] == busy:
+            parked.append(client)
+        else:
+            full = client
+    full.sendall(b"GET /fill HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert read_response(full)[1] != busy
+    held, *parked = parked
+    with hold(pair, held) as release:
+        for client in parked:
+            client.sendall(GET)
+        # It kept room for one: who takes that is served, the others are left to those with room.
+        pair.wait_for_log("cannot take over")
+        release.write(b".")
+    for client in [held, *parked]:
+        read_response(client)
+    full.sendall(GET)
+    assert read_response(full)[1] != busy

@@ -65,8 +65,10 @@ def become_site(account: Account, limits: Mapping[str, str], may_bind_low: bool)
     if may_bind_low:
         _prctl(_PR_SET_KEEPCAPS, 1)
     os.setresuid(account.uid, account.uid, account.uid)
+    # The kernel clears what was permitted with the change of user, but not what is inheritable: a
+    # container's first process may have been given that.
+    _keep_only(1 << _CAP_NET_BIND_SERVICE if may_bind_low else 0)
     if may_bind_low:
-        _keep_only(1 << _CAP_NET_BIND_SERVICE)
         _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_NET_BIND_SERVICE)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 

@@ -89,7 +89,8 @@ class Running:
         self.lines: list[str] = []
         self._rest = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(root), *names],
+            # a container's first process may have been given inheritable capabilities as well
+            ["setpriv", "--inh-caps=+net_bind_service,+chown", sys.executable, "-c", PROGRAM, str(root), *names],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

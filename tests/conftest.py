@@ -10,9 +10,9 @@ from tests.harness import Server
 from tests.harness.fleet import Fleet
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    """Servers that many tests share, each started when first asked for."""
+    """Servers that the tests of a file share, each started when first asked for."""
     with Fleet() as servers:
         yield servers
 

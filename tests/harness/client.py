@@ -116,7 +116,11 @@ class Connection:
         except (ConnectionResetError, BrokenPipeError):
             self.was_reset = True
             data = b""
-        except ssl.SSLEOFError:
+        except ssl.SSLError as error:
+            # A bare FIN of ours is an error to TLS: OpenSSL from 3.4 on answers it with an alert
+            # before it ends, older ones just end.
+            if not isinstance(error, ssl.SSLEOFError) and "DECODE_ERROR" not in str(error.reason):
+                raise
             data = b""
         except TimeoutError:
             raise BrokenResponse("the server fell silent", self._buffer) from None

@@ -1,4 +1,4 @@
-"""Servers shared by many tests: one for each listener and set of flags, started once a session."""
+"""Servers shared by many tests: one for each listener and set of flags, started once a file."""
 
 from __future__ import annotations
 

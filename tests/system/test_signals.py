@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -23,7 +23,8 @@ def pipe() -> Iterator[SignalPipe]:
 
 def send(*signums: int) -> None:
     for signum in signums:
-        os.kill(os.getpid(), signum)
+        # to this very thread: another one, that an earlier test has left, would take it as well
+        signal.pthread_kill(threading.get_ident(), signum)
 
 
 def is_readable(pipe: SignalPipe) -> bool:

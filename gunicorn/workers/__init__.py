@@ -14,4 +14,5 @@ SUPPORTED_WORKERS: dict[str, str] = {
     "gevent_wsgi": "gunicorn.workers.ggevent.GeventPyWSGIWorker",
     "gevent_pywsgi": "gunicorn.workers.ggevent.GeventPyWSGIWorker",
     "eventlet": "gunicorn.workers.geventlet.EventletWorker",
+    "tornado": "gunicorn.workers.gtornado.TornadoWorker",
 }

@@ -90,7 +90,8 @@ class Running:
         self._rest = b""
         self.process = subprocess.Popen(
             # a container's first process may have been given inheritable capabilities as well
-            ["setpriv", "--inh-caps=+net_bind_service,+chown", sys.executable, "-c", PROGRAM, str(root), *names],
+            ["setpriv", "--inh-caps=+net_bind_service,+chown",
+             sys.executable, "-c", PROGRAM, str(root), *names],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from signal import SIGTERM
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -55,6 +56,9 @@ class Child:
         self.ready_at: float | None = None
         self.retire_deadline: float | None = None
         self.aborted_at: float | None = None
+        #: the signal by which it was last told to go, 0 for none, and when
+        self.told_by = 0
+        self.told_at = 0.0
         #: False once it has said that it takes no new connection
         self.accepts = True
         self.state = State.STARTING
@@ -82,6 +86,11 @@ class Child:
     def was_told_to_go(self) -> bool:
         """Whether its end is our doing."""
         return self.state in (State.RETIRING, State.KILLED)
+
+    @property
+    def has_nothing_to_finish(self) -> bool:
+        """Whether it was told to go and has no reason to stay: no request, or no leave for it."""
+        return self.state is State.RETIRING and (self.told_by != SIGTERM or self.ready_at is None)
 
 
 class Spawned(NamedTuple):
@@ -115,9 +124,13 @@ class Left(NamedTuple):
 
 
 class Retired(NamedTuple):
+    """A worker was told to go, by the signal ``told_by``."""
+
     pid: int
     deadline: float
     reason: str
+    told_by: int = SIGTERM
+    at: float = 0.0
 
 
 class Aborted(NamedTuple):
@@ -165,8 +178,9 @@ class Children:
                 child.leaves_for = reason
             case Left():
                 child.accepts = False
-            case Retired(_, deadline, reason) if child.state is not State.KILLED:
+            case Retired(_, deadline, reason, told_by, at) if child.state is not State.KILLED:
                 child.state = State.RETIRING
+                child.told_by, child.told_at = told_by, at
                 child.retire_deadline = deadline
                 child.leaves_for = child.leaves_for or reason
             case Aborted(_, at, reason):

@@ -29,6 +29,9 @@ from gunicorn.system import clock, procfs
 
 __all__ = ["Crew"]
 
+#: after how long a worker that was to leave at once is told again, in seconds
+REPEAT_SECONDS = 1.0
+
 
 class Crew(reaping.Reaping):
     """What of the master has to do with its workers."""
@@ -198,6 +201,11 @@ class Crew(reaping.Reaping):
         for child in self.children:
             if child.retire_deadline is not None and now >= child.retire_deadline:
                 self._kill_late(child, now)
+            elif child.has_nothing_to_finish and now >= child.told_at + REPEAT_SECONDS:
+                # A signal just before a system call is noticed by Python after it, and what its
+                # handler raises may be dropped: see LeaveNow.
+                child.told_at = now
+                self.kill_worker(child.pid, child.told_by)
 
     def _judged(self) -> list[children.Child]:
         # One that is told to finish has its own deadline and need not beat.
@@ -292,7 +300,8 @@ class Crew(reaping.Reaping):
 
     def send_away(self, child: children.Child, signum: int, deadline: float, reason: str) -> None:
         """Tell a worker to go by ``signum``, and kill it at ``deadline``."""
-        self.children.update(children.Retired(child.pid, deadline, reason))
+        now = clock.monotonic()
+        self.children.update(children.Retired(child.pid, deadline, reason, signum, now))
         self.kill_worker(child.pid, signum)
 
     def retire_before(self, number: int) -> None:

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import timedelta
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from gunicorn.errors import ExitStatus, explain
 from gunicorn.http import errors, response
@@ -31,7 +31,9 @@ __all__ = ["LeaveNow", "Worker"]
 class LeaveNow(SystemExit):
     """Raised by a signal's handler wherever the worker is: it leaves now, the request with it.
 
-    A class of its own, so that an application's ``sys.exit()`` can be told from it.
+    A class of its own, so that an application's ``sys.exit()`` can be told from it. What is raised
+    in a destructor or in a weak reference's callback, Python drops: the worker notes that, and the
+    next signal raises again. The master repeats it every second to whom it wants gone at once.
     """
 
 
@@ -75,6 +77,8 @@ class Worker:
         self.debug = cfg.debug
         self.tmp = WorkerSlot()
         self._is_loading = False
+        #: LeaveNow is on its way up; and the hook ``worker_int`` has been called
+        self._is_leaving = self._is_interrupted = False
         #: the application; loaded by ``load_wsgi``
         self.wsgi: Any = None
         #: the response under way, for who must know that another will not follow
@@ -111,6 +115,7 @@ class Worker:
         self.log.close_on_exec()
         self.wait_fds = [*self.sockets, self.PIPE[0]]
         # Before the application is imported: importing may take long, and TERM must end it.
+        self._note_dropped()
         self.init_signals()
         self._show_stacks()
 
@@ -193,7 +198,7 @@ class Worker:
         """TERM: finish what has begun, then leave; while the application loads nothing has."""
         self.alive = False
         if self._is_loading:
-            self._leave(0)
+            self._leave()
         # A client that is told so sends its next request elsewhere, instead of into a closed door.
         # One that was promised another request keeps its connection.
         if self.answering is not None and not self.answering.headers_sent:
@@ -202,15 +207,19 @@ class Worker:
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """QUIT and INT: leave now."""
         self.alive = False
-        self.cfg.worker_int(self)
-        self._leave(0)
+        if not self._is_interrupted:
+            self._is_interrupted = True
+            self.cfg.worker_int(self)
+        self._leave()
 
     def handle_abort(self, sig: int, frame: FrameType | None) -> None:
         """ABRT: the master has found this worker silent."""
         self.alive = False
         self.aborted = True
         self.cfg.worker_abort(self)
-        self._leave(1)
+        # Also where it was leaving: whatever it does on its way takes too long.
+        self._is_leaving = True
+        raise LeaveNow(1)
 
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
         """USR1: write to reopened log files from now on."""
@@ -233,8 +242,24 @@ class Worker:
     def handle_winch(self, sig: int, frame: FrameType | None) -> None:
         """WINCH: the master's business; a terminal sends it to its whole group."""
 
-    def _leave(self, status: int) -> NoReturn:
-        raise LeaveNow(status)
+    def _leave(self) -> None:
+        # Raised twice it would cut off what the application does in its finally clauses. An import
+        # has none that matter, and may catch everything ("except: json = None").
+        if not self._is_leaving or self._is_loading:
+            self._is_leaving = True
+            raise LeaveNow(0)
+
+    def _note_dropped(self) -> None:
+        """Have what Python drops looked at: LeaveNow is to be raised again."""
+        show = sys.unraisablehook
+
+        def look(dropped: Any) -> None:
+            if isinstance(dropped.exc_value, LeaveNow):
+                self._is_leaving = False
+            else:
+                show(dropped)
+
+        sys.unraisablehook = look
 
     # -- requests that went wrong ------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from tests.harness import Gate, NoResponse, Server, ServerFailed
 HELLO = "tests.apps.basic:hello"
 PID = "tests.apps.basic:pid"
 GATED = "tests.apps.gate:application"
+#: longer than any wait of the harness
+PATIENT = ("--graceful-timeout", "1000")
 
 
 # -- stopping --------------------------------------------------------------------------------------
@@ -130,6 +132,45 @@ def test_impatience_does_not_change_the_exit_status(number: signal.Signals) -> N
             while not server.is_dead:
                 server.signal(number)
         assert server.wait() == 0
+
+
+#: passes the gate where Python drops exceptions, then once more
+DEAF = """\
+import weakref
+from tests.apps import gate
+
+class Thing:
+    pass
+
+def be_deaf():
+    thing = Thing()
+    reference = weakref.ref(thing, lambda reference: gate.pass_gate())
+    del thing
+    gate.pass_gate()
+
+def application(environ, start_response):
+    be_deaf()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stop_is_repeated_to_a_worker_that_could_not_hear_it(number: signal.Signals) -> None:
+    """A request under way for INT, an import that goes on for TERM."""
+    files = {"shop.py": "from tests.apps.gate import application\n"}
+    with Gate() as gate, Server("shop", *PATIENT, env=gate.env, files=files) as server:
+        (server.directory / "shop.py").write_text(DEAF + "be_deaf()\n" * (number == signal.SIGTERM))
+        server.signal(signal.SIGHUP)
+        if number == signal.SIGINT:
+            server.wait_notification("READY=1", 2)
+            connection = server.connect()
+            connection.send(get())
+        waiting = gate.next_arrival()
+        server.signal(number)
+        assert waiting.is_lost()
+        assert server.wait() == 0
+        assert "Exception ignored" not in server.log_text()
+        if number == signal.SIGINT:
+            connection.close()
 
 
 # -- the number of workers -------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from gunicorn.master import children
 from gunicorn.master.children import Children, State
 
@@ -57,6 +59,18 @@ def test_retired_worker_that_says_ready_stays_retired() -> None:
     child = made.update(children.Ready(1, 11.0))
     assert child is not None and child.state is State.RETIRING
     assert child.was_told_to_go
+
+
+def test_who_has_nothing_to_finish_may_be_told_again() -> None:
+    made = registry(1, 2, 3)
+    for pid in (1, 2):
+        made.update(children.Ready(pid, 11.0))
+    made.update(children.Retired(1, 40.0, "reload", signal.SIGTERM, 12.0))
+    made.update(children.Retired(2, 40.0, "stop", signal.SIGQUIT, 12.0))
+    made.update(children.Retired(3, 40.0, "failed reload", signal.SIGTERM, 12.0))
+    assert [child.pid for child in made if child.has_nothing_to_finish] == [2, 3]
+    made.update(children.Aborted(2, 13.0, "graceful timeout"))
+    assert [child.pid for child in made if child.has_nothing_to_finish] == [3]
 
 
 def test_killed_worker_is_not_retired_again() -> None:

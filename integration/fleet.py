@@ -26,20 +26,20 @@ UPLOADED = 5 * 1024 * 1024
 
 def flask_wheels(suite: str) -> Path:
     """Return a directory with the wheels of the blog's virtualenv, fetched once and kept."""
-    directory = bases.home() / f"wheels-{suite}-flask-{FLASK}"
+    return wheels(suite, f"flask=={FLASK}")
+
+
+def wheels(suite: str, *requirements: str) -> Path:
+    """Return a directory with the wheels that pip needs for them on a machine, fetched once."""
+    names = "-".join(requirement.replace("==", "-") for requirement in requirements)
+    directory = bases.home() / f"wheels-{suite}-{names}"
     bases.home().mkdir(parents=True, exist_ok=True)
     with directory.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not directory.is_dir():
             scratch = Path(tempfile.mkdtemp(prefix=".wheels-", dir=bases.home()))
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
-            command += [
-                "--python-version",
-                PYTHON[suite],
-                "--dest",
-                str(scratch),
-                f"flask=={FLASK}",
-            ]
+            command += ["--python-version", PYTHON[suite], "--dest", str(scratch), *requirements]
             try:
                 subprocess.run(command, check=True)
                 scratch.chmod(0o755)

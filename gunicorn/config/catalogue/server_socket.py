@@ -22,7 +22,7 @@ class Bind(Setting):
         or ``fd://N`` for a socket that is already open; the port is 8000 where none is given. A
         list, or the flag given several times, makes every worker serve all of them::
 
-            $ gunicorn -b 127.0.0.1:8000 -b [::1]:8000 test:app
+            $ gunicorn -b 127.0.0.1:8000 -b [::1]:8000 app:app
 
         If the environment variable ``PORT`` is set, the default is ``0.0.0.0:$PORT``.
         """

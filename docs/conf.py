@@ -1,13 +1,16 @@
-"""Sphinx configuration; the settings and the exit statuses are written from the code each time."""
+"""Sphinx configuration. What the code knows (settings, keys, verbs) is written from it."""
 
-import os
+from __future__ import annotations
+
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from gunicorn import __version__  # noqa: E402 - the path above comes first
+from gunicorn.sites.keys import Key  # noqa: E402
 from gunicorn.workers.sync import SyncWorker  # noqa: E402
 
 project = "Gunicorn"
@@ -36,20 +39,68 @@ rst_epilog = "\n".join(
 )
 
 
+def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    """A list-table."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in (head, *rows):
+        lines += [f"   {'  ' if at else '* '}- {cell}" for at, cell in enumerate(row)]
+    return "\n".join([*lines, ""])
+
+
+def verbs() -> Iterator[str]:
+    """The verbs of gunicornctl as definitions."""
+    from gunicorn.sites import manual
+    from gunicorn.sites.commands import COMMANDS
+
+    for one in COMMANDS:
+        if one.text:
+            yield f"``gunicornctl {manual.synopsis(one)}``"
+            root = " Root only." if one.for_root else ""
+            yield f"   {one.text[0].upper()}{one.text[1:]}.{root} {one.more}".rstrip() + "\n"
+            for argument in one.arguments:
+                name = argument.options.get("metavar") or argument.name
+                shown = name if not argument.name.startswith("-") else argument.name
+                yield f"   * ``{shown}``: {argument.text}"
+            yield ""
+
+
+def site_keys(keys: Mapping[str, Key]) -> str:
+    """The keys of a site file, or of a table in one."""
+    rows = []
+    for name, key in keys.items():
+        default = {None: "", (): ""}.get(key.default, key.default)
+        if name == "socket_mode":
+            default = f"{key.default:04o}"
+        shown = default if isinstance(default, str) else str(default).lower()
+        rows.append((f"``{name}``", f"``{shown}``" if shown else "", key.text))
+    return table(("key", "default", "meaning"), rows)
+
+
 def write_generated(app: object) -> None:
     from gunicorn.config import manual
     from gunicorn.errors import ExitStatus
-    from gunicorn.sites import control
+    from gunicorn.sites import keys
+    from gunicorn.sites import manual as sites_manual
 
     out = HERE / "_generated"
     out.mkdir(exist_ok=True)
-    os.environ["COLUMNS"] = "100"  # argparse asks the terminal otherwise
-    (out / "gunicornctl.txt").write_text(control.make_parser().format_help(), encoding="utf-8")
     settings = "\n".join(manual.rst())
     (HERE / "reference" / "settings.rst").write_text(settings, encoding="utf-8")
-    rows = [f"   * - {status.value}\n     - {status.meaning}" for status in ExitStatus]
-    head = ".. list-table::\n   :header-rows: 1\n\n   * - status\n     - meaning"
-    (out / "exit-statuses.inc").write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    texts = {
+        "exit-statuses": table(
+            ("status", "meaning"), [(one.value, one.meaning) for one in ExitStatus]
+        ),
+        "gunicornctl-statuses": table(("status", "meaning"), sites_manual.STATUSES.items()),
+        "gunicornctl": "\n".join(verbs()),
+        "site-keys": site_keys(keys.SITE_KEYS),
+        "site-limits": site_keys(keys.LIMIT_KEYS),
+        "site-sandbox": site_keys(keys.SANDBOX_KEYS),
+        "site-refused": table(
+            ("setting", "instead"), [(f"``{name}``", text) for name, text in keys.REFUSED.items()]
+        ),
+    }
+    for name, text in texts.items():
+        (out / f"{name}.inc").write_text(text, encoding="utf-8")
 
 
 def setup(app: object) -> None:

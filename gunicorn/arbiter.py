@@ -131,7 +131,7 @@ class Arbiter(upgrade.Upgrades):
 
     def start(self) -> None:
         """Do everything that comes before the first fork. Raises ConfigError, HaltServer."""
-        self.log.info("Starting gunicorn %s", gunicorn.__version__)
+        self.announce()
         self.pid = os.getpid()
         # The pid file first: a second start of the same site ends here, having touched nothing.
         if self.cfg.pidfile:

@@ -41,6 +41,27 @@ def fail(problem: object) -> NoReturn:
     sys.exit(ExitStatus.FAILURE)
 
 
+def warn_of_certificate(cfg: Config) -> None:
+    """Add to the warnings that the certificate has expired, or soon will.
+
+    Nothing refuses to serve with such a one: not every client cares, and it is renewed under a
+    running server.
+    """
+    if not cfg.certfile:
+        return
+    import time
+
+    from gunicorn.system import certificate  # most have none
+
+    try:
+        with open(os.path.join(cfg.chdir, cfg.certfile), "rb") as file:
+            trouble = certificate.trouble(file.read(), time.time())
+    except (OSError, ValueError):
+        return  # whoever loads it says why not
+    if trouble is not None:
+        cfg.warn_once(f"certfile, from {cfg.origin('certfile')}: {cfg.certfile}: {trouble.text}")
+
+
 class BaseApplication:
     """A WSGI callable, loaded where it is needed, with the configuration to serve it by."""
 
@@ -71,6 +92,7 @@ class BaseApplication:
             self.load_config()
         except ConfigError as error:
             fail(error)
+        warn_of_certificate(self.cfg)
         for warning in self.cfg.warnings:
             print(f"Warning: {warning}", file=sys.stderr)
         if self.problems and not self.is_checking:
@@ -133,6 +155,7 @@ class BaseApplication:
             if isinstance(error, ConfigError) or not isinstance(error, Exception):
                 raise
             raise ConfigError(util.one_line(error)) from error
+        warn_of_certificate(self.cfg)
         self.set_environment(self.cfg.env)
         self.callable = None
 

@@ -46,6 +46,7 @@ class SiteApplication(base.Application):
         except ConfigError as error:
             base.complain(error)
             sys.exit(ExitStatus.SITE)
+        base.warn_of_certificate(self.cfg)
         for warning in self.cfg.warnings:
             print(f"Warning: {warning}", file=sys.stderr)
 

@@ -11,6 +11,7 @@ import os
 import signal
 from typing import Any
 
+import gunicorn
 from gunicorn.errors import ConfigError, ExitStatus
 from gunicorn.master import control, generation, inheritance, nursery, phases
 from gunicorn.master.phases import Phase
@@ -61,6 +62,13 @@ class Reloads(nursery.Nursery):
         self.timeout = cfg.timeout
         self.proc_name = cfg.proc_name
         self.num_workers = cfg.workers
+
+    def announce(self) -> None:
+        """Log what starts, and what its configuration has to say unless standard error has it."""
+        self.log.info("Starting gunicorn %s", gunicorn.__version__)
+        if not getattr(self.log, "writes_to_stderr", lambda: False)():
+            for warning in self.cfg.warnings:
+                self.log.warning("%s", warning)
 
     def ask_reload(self, asker: generation.Asker) -> None:
         """Reload, and let ``asker`` know how it ended."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gunicorn.errors import ConfigError
 from gunicorn.sites import account as accounts
-from gunicorn.sites import become, envfile, preflight, processes, reach, site, survey
+from gunicorn.sites import become, certificates, envfile, preflight, processes, reach, site, survey
 from gunicorn.sites.account import Account
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.fleet import odd_files, site_names
@@ -27,28 +27,33 @@ def check(context: Context, options: argparse.Namespace) -> int:
     names = options.sites or site_names(context.paths)
     good: dict[str, tuple[Site, Account]] = {}
     problems: dict[str, list[str]] = {}
+    warnings: list[str] = []
     for name in names:
         try:
             good[name] = read_with_account(context, name)
             problems[name] = look_around(context, *good[name])
+            if not problems[name]:
+                found = certificates.look(*good[name])
+                problems[name] = found.problems
+                warnings += found.warnings
         except SiteError as error:
             problems[name] = error.problems
-    warnings: list[str] = []
+    odd: list[str] = []
     if not options.sites:
-        found = compare(context, good)
-        warnings = [f"warning: {line}" for line in found.warnings]
-        for name, lines in found.problems.items():
+        clashes = compare(context, good)
+        warnings += clashes.warnings
+        for name, lines in clashes.problems.items():
             problems[name] += lines
-        warnings += odd_files(context.paths)
+        odd = odd_files(context.paths)
     if not context.has_systemd:
         for one, _ in good.values():
-            warnings += [f"warning: {line}" for line in become.differences(one)]
+            warnings += become.differences(one)
     for name in names:
         for line in problems[name]:
             context.say(line)
         if not problems[name]:
             context.show(f"{name}: ok")
-    for line in warnings:
+    for line in [*(f"warning: {line}" for line in warnings), *odd]:
         context.say(line)
     return Status.SITE if any(problems.values()) else Status.DONE
 

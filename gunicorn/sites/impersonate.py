@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+#: seconds a look may take
+_PATIENCE = 10
 
 
 def ask_as(uid: int, gid: int, groups: Sequence[int], question: Callable[[], Any]) -> Any:
@@ -32,6 +36,8 @@ def ask_as(uid: int, gid: int, groups: Sequence[int], question: Callable[[], Any
             os.setgroups(list(groups))
             os.setresgid(gid, gid, gid)
             os.setresuid(uid, uid, uid)
+            # whatever lies in wait for us there: a pipe that nobody writes to, a file without end
+            signal.alarm(_PATIENCE)
             os.write(writer, json.dumps(question()).encode())
             status = 0
         finally:

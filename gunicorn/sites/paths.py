@@ -58,6 +58,10 @@ class Paths:
         """Exists exactly where systemd is the init system (sd_booted(3))."""
         return self.root / "run/systemd/system"
 
+    def credential(self, name: str, key: str) -> Path:
+        """Where systemd lays a copy of a secret for a unit that runs (LoadCredential=)."""
+        return self.root / "run/credentials" / unit_of(name) / key
+
     @property
     def supervisor(self) -> Path:
         """Control socket of ``gunicornctl run``; root only."""

@@ -6,6 +6,8 @@ from the processes themselves and are cleaned before anybody prints them.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +56,17 @@ def read(pid: int, proc: Path = PROC) -> Process | None:
         )
     except (KeyError, ValueError):
         return None
+
+
+def started_at(pid: int, proc: Path = PROC) -> float | None:
+    """Tell when a process began, in seconds since the epoch; None when it is gone."""
+    try:
+        # the name in parentheses may hold anything
+        ticks = int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+        boot = re.search(r"^btime (\d+)", (proc / "stat").read_text(), re.M)
+    except (OSError, ValueError, IndexError):
+        return None
+    return int(boot[1]) + ticks / os.sysconf("SC_CLK_TCK") if boot else None
 
 
 def tree(master: int, proc: Path = PROC) -> list[Process]:

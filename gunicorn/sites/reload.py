@@ -53,6 +53,7 @@ def reload_all(context: Context, options: argparse.Namespace) -> int:
         followed, verdicts = _all_through_systemd(context, jobs)
     else:
         followed, verdicts = _all_through_sockets(context, jobs)
+    survey.say_remarks(context)
     if getattr(options, "json", False):
         context.show(json.dumps({"sites": [asdict(one) for one in verdicts]}, indent=2))
     elif verdicts:

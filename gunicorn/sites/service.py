@@ -75,7 +75,14 @@ def reload_site(context: Context, options: argparse.Namespace) -> int:
     except talk.TalkError as error:
         context.say(f"site {options.site}: {error}")
         return Status.FAILED
-    return report_verdict(context, options.site, answer)
+    verdict = report_verdict(context, options.site, answer)
+    if verdict == Status.DONE:
+        from gunicorn.sites import remarks  # the other verbs of units have no use for it
+
+        site = read_site(options.site, context.paths, context.rules)
+        for line in remarks.of_site(site, context.paths, int(os.environ.get("MAINPID", 0))):
+            context.say(line)
+    return verdict
 
 
 def report_verdict(context: Context, name: str, answer: dict[str, object]) -> int:

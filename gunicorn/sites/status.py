@@ -79,8 +79,12 @@ def make_status(
     unit: Unit,
     answer: Mapping[str, Any] | None,
     default_address: str,
+    remarks: Iterable[str] = (),
 ) -> SiteStatus:
-    """Put together what the three sides say of one site. Pure."""
+    """Put together what the three sides say of one site. Pure.
+
+    :param remarks: more to be told, of what is not wrong with the site itself
+    """
     state = "failed" if unit.is_failing else _STATES.get(unit.active, unit.active)
     notes: list[str] = []
     addresses: list[str] = []
@@ -99,6 +103,7 @@ def make_status(
     if state == "failed" and not isinstance(entry, Broken):
         advice = hints.advice(name, entry, unit.text, unit.result)
         notes += [f"to do: {advice}"] if advice else []
+    notes += remarks
     workers = _workers(answer)
     return SiteStatus(
         name=name,

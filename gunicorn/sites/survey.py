@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gunicorn.sites import processes, talk
+from gunicorn.sites import processes, remarks, talk
 from gunicorn.sites.context import Context
 from gunicorn.sites.fleet import Fleet, read_fleet
 from gunicorn.sites.paths import name_problem
@@ -23,10 +23,13 @@ from gunicorn.sites.talk import Question, TalkError
 _PATIENCE = 2.0
 
 
-def survey(context: Context, names: Iterable[str] = (), weighs: bool = False) -> list[SiteStatus]:
+def survey(
+    context: Context, names: Iterable[str] = (), weighs: bool = False, tells: bool = True
+) -> list[SiteStatus]:
     """Look at the named sites, or at all there are files or processes of, sorted by name.
 
-    ``weighs``: where the service manager does not account for memory, ask each process.
+    ``weighs``: where the service manager does not account for memory, ask each process;
+    ``tells``: look for what is out of date, which costs a process for each certificate.
     """
     fleet: Fleet = read_fleet(context.paths, context.rules)
     wanted = set(names)
@@ -54,6 +57,9 @@ def survey(context: Context, names: Iterable[str] = (), weighs: bool = False) ->
                 unit,
                 None if isinstance(answer, TalkError) else answer,
                 f"unix:{context.paths.socket(name)}",
+                remarks.of_site(entry, context.paths, unit.pid)
+                if tells and isinstance(entry, Site) and unit.pid
+                else (),
             )
         )
     return found
@@ -87,6 +93,27 @@ def look_at_units(context: Context, fleet: Fleet, wanted: set[str]) -> dict[str,
         for name, one in known.items()
         if isinstance(one, dict) and (name in fleet or one.get("active") != "inactive")
     }
+
+
+def say_remarks(context: Context, names: Iterable[str] = ()) -> None:
+    """Say what the named sites, or all, have that is out of date, for those that run."""
+    fleet = read_fleet(context.paths, context.rules)
+    chosen = set(names) or set(fleet)
+    concerned = {
+        name: entry
+        for name, entry in fleet.items()
+        if name in chosen
+        and isinstance(entry, Site)
+        and (entry.env_file is not None or "certfile" in entry.settings)
+    }
+    if not concerned:
+        return
+    units = look_at_units(context, fleet, set(concerned))
+    for name, site in concerned.items():
+        unit = units.get(name)
+        if unit is not None and unit.pid:
+            for line in remarks.of_site(site, context.paths, unit.pid):
+                context.say(line)
 
 
 def questions(context: Context, names: Iterable[str], request: dict[str, object]) -> list[Question]:

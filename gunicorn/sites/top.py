@@ -43,10 +43,13 @@ class Sample:
 
 def top(context: Context, options: argparse.Namespace) -> int:
     """Show the table until interrupted; with ``--once`` one table, over one interval."""
-    before, at = survey.survey(context, options.sites, weighs=True), time.monotonic()
+    before, at = survey.survey(context, options.sites, weighs=True, tells=False), time.monotonic()
     while True:
         time.sleep(options.interval)
-        after, now = survey.survey(context, options.sites, weighs=True), time.monotonic()
+        after, now = (
+            survey.survey(context, options.sites, weighs=True, tells=False),
+            time.monotonic(),
+        )
         samples = compare(before, after, now - at)
         before, at = after, now
         if options.json:

@@ -98,6 +98,13 @@ def move(context: Context, verb: str, names: list[str]) -> int:
         if problem:
             context.say(problem)
             return Status.NO_SITE
+    verdict = _carry_out(context, verb, names)
+    if verb != "stop":
+        survey.say_remarks(context, names)
+    return verdict
+
+
+def _carry_out(context: Context, verb: str, names: list[str]) -> int:
     if context.has_systemd:
         return _by_systemd(context, verb, names) if names else _all_by_systemd(context, verb)
     if verb == "reload":
@@ -196,8 +203,11 @@ def _reload_by_socket(context: Context, names: list[str]) -> int:
 def sync(context: Context, options: argparse.Namespace) -> int:
     """Make what runs follow the site files."""
     if context.has_systemd:
-        return syncing.sync(context.paths, context.systemd, context.rules, context.say)
-    return supervised.by_supervisor(context, "sync", [])
+        verdict = syncing.sync(context.paths, context.systemd, context.rules, context.say)
+    else:
+        verdict = supervised.by_supervisor(context, "sync", [])
+    survey.say_remarks(context)
+    return verdict
 
 
 def reopen_logs(context: Context, options: argparse.Namespace) -> int:

@@ -10,6 +10,9 @@ the timeout of the socket. Whatever a connection raises costs that connection an
 
 An application may take ``environ["gunicorn.socket"]``, speak whatever it likes on it, and return
 ``ALREADY_HANDLED``: then nothing more is sent for it and nothing logged.
+
+With ``request_timeout`` a request has a deadline: the main green thread looks once a second who is
+late, answers 503 in its place and ends it by an exception, and has the worker replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ import os
 import socket
 import ssl
 import time
-from typing import Any
+from types import FrameType
+from typing import Any, ClassVar
 
 from gunicorn import tls
 from gunicorn.http import connection, environ, errors, response
@@ -26,104 +30,15 @@ from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
 from gunicorn.http.wsgi import FileWrapper
-from gunicorn.workers import base
+from gunicorn.workers import base, deadline, handover
 from gunicorn.workers.channel import RESET, Outcome
-from gunicorn.workers.dispatch import ALREADY_HANDLED, Dispatcher
+from gunicorn.workers.dispatch import ALREADY_HANDLED, Dispatcher, Handled
+from gunicorn.workers.talk import Talk
 
 __all__ = ["ALREADY_HANDLED", "AsyncWorker", "Talk"]
 
-#: bytes asked of a socket at once
-_READ_SIZE = 65536
 #: bytes of a body nobody has read that are taken in to keep a connection
 _DRAIN_MAX = 256 * 1024
-#: bytes of a file given to the kernel at once
-_FILE_PART = 1 << 20
-
-
-class Talk:
-    """One connection: its socket, its protocol, and the deadlines of what is waited for.
-
-    It is the sink of a response, and to hooks and ``handle_request`` the client.
-    """
-
-    __slots__ = ("_worker", "addr", "connection", "is_idle", "sock")
-
-    def __init__(self, worker: AsyncWorker, sock: Any, addr: Any, talk: connection.Connection):
-        self._worker = worker
-        self.sock = sock
-        self.addr = addr
-        self.connection = talk
-        #: nothing of a request has come: it may be closed when the worker leaves
-        self.is_idle = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.sock, name)
-
-    # -- reading -----------------------------------------------------------------------------------
-
-    def receive(self, deadline: float) -> bytes:
-        """Return what comes next, b"" at the end. Raises OSError, TimeoutError at ``deadline``."""
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the peer was too slow")
-        self.sock.settimeout(left)
-        data: bytes = self.sock.recv(_READ_SIZE)
-        return data
-
-    def receive_body(self) -> bytes:
-        """Return more of a body for the application that waits for it."""
-        if self.connection.wants_continue():
-            self.connection.continue_sent()
-            self.send(response.CONTINUE)
-        try:
-            return self.receive(time.monotonic() + self._worker.PATIENCE_SECONDS)
-        except OSError as exc:
-            raise errors.ClientDisconnected(str(exc)) from exc
-
-    # -- writing: the sink -------------------------------------------------------------------------
-
-    def send(self, data: bytes) -> int:
-        """Send all of ``data``, at the peer's pace. Raises ClientDisconnected."""
-        rest: Any = data
-        try:
-            # Each piece the peer takes buys it time, so a slow one is no broken one.
-            self.sock.settimeout(self._worker.PATIENCE_SECONDS)
-            while True:
-                taken = self.sock.send(rest)
-                if taken == len(rest):
-                    return len(data)
-                rest = memoryview(rest)[taken:]
-        except OSError as exc:
-            raise errors.ClientDisconnected(str(exc)) from exc
-
-    sendall = send
-
-    def send_many(self, pieces: list[bytes]) -> None:
-        self.send(b"".join(pieces))
-
-    def send_file(self, file: Any, offset: int, count: int) -> int | None:
-        """Have the kernel send ``count`` bytes of ``file``; None when they must be read instead."""
-        worker = self._worker
-        if not worker.cfg.sendfile or worker.cfg.is_ssl or worker.wait_writable is None:
-            return None
-        sent = 0
-        fd = file.fileno()
-        while sent < count:
-            try:
-                part = os.sendfile(
-                    self.sock.fileno(), fd, offset + sent, min(count - sent, _FILE_PART)
-                )
-            except BlockingIOError:
-                worker.wait_writable(self.sock, worker.PATIENCE_SECONDS)
-                continue
-            except OSError as exc:
-                if not sent and not isinstance(exc, ConnectionError):
-                    return None
-                raise errors.ClientDisconnected(str(exc)) from exc
-            if not part:
-                break
-            sent += part
-        return sent
 
 
 class AsyncWorker(base.Worker):
@@ -141,6 +56,15 @@ class AsyncWorker(base.Worker):
     #: ClientDisconnected. None where the library cannot.
     wait_writable: Any = None
 
+    #: where siblings note that they take connections; None where nobody has called ``prepare``
+    exchange: ClassVar[handover.Exchange | None] = None
+
+    @classmethod
+    def prepare(cls, cfg: Any) -> None:
+        """Called in the master before the first fork: make what all workers share."""
+        if cls.exchange is None:
+            cls.exchange = handover.Exchange()
+
     def load_wsgi(self) -> None:
         """Load the application, and all else that can fail: a bad certificate is a failed boot."""
         super().load_wsgi()
@@ -155,8 +79,12 @@ class AsyncWorker(base.Worker):
         self._interval = min(self.timeout or self.LOOK_SECONDS, self.LOOK_SECONDS)
         #: the connections there are
         self._talks: set[Talk] = set()
-        #: requests under way, for the figures the master shows
-        self._under_way = 0
+        self._running = deadline.UnderWay(self.tmp, float(cfg.request_timeout))
+        #: whose response the dispatcher is about to make
+        self._beginning: Talk | None = None
+        #: a request was late: others serve, or will
+        self._is_condemned = False
+        self._stay(True)
 
     # -- a connection ------------------------------------------------------------------------------
 
@@ -176,7 +104,7 @@ class AsyncWorker(base.Worker):
                 )
             talk = self._begin(listener, client, addr)
             self._talks.add(talk)
-            while self._serve_next(listener, talk):
+            while self._serve_next(listener, talk) and not self._is_condemned:
                 pass
         except ssl.SSLError as exc:
             self.log.debug("Error processing SSL request. %s", exc)
@@ -203,7 +131,7 @@ class AsyncWorker(base.Worker):
             multiprocess=self.cfg.workers > 1,
             file_wrapper=FileWrapper,
         )
-        return Talk(self, sock, addr, talk)
+        return Talk(self, sock, addr, talk, self.current_green())
 
     def _serve_next(self, listener: Any, client: Talk) -> bool:
         """Serve one request; whether another one may follow."""
@@ -217,13 +145,13 @@ class AsyncWorker(base.Worker):
         if request is None:
             return False
         request.body = connection.body_of(talk, client.receive_body)
-        began = self.tmp.begin_request()
-        self._under_way += 1
+        client.request = request
+        self._running.begin(client)
         try:
             is_kept = self.handle_request(listener, request, client, client.addr)
         finally:
-            self._under_way -= 1
-            self.tmp.end_request(time.monotonic() - began)
+            self._running.end(client, time.monotonic())
+            client.request = client.response = None
         if is_kept and not talk.closing and self._drain(client):
             return True
         self._finish(client)
@@ -258,6 +186,9 @@ class AsyncWorker(base.Worker):
         self.nr += 1
         if self.nr == self.max_requests:
             self.ask_replacement()
+        # To the application the socket is one that waits, and the timeouts were ours.
+        client.sock.settimeout(None)
+        self._beginning = client
         outcome = self._dispatcher.serve(req, client, addr, client.connection.base_environ)
         if outcome is Outcome.BREAK:
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -291,6 +222,58 @@ class AsyncWorker(base.Worker):
             while client.receive(deadline):
                 pass
 
+    # -- what a response needs to know -----------------------------------------------------------
+
+    @property
+    def answering(self) -> Any:
+        """Nothing: there are many of them. (``handle_exit`` knows where.)"""
+        return None
+
+    @answering.setter
+    def answering(self, response: Any) -> None:
+        if response is not None and self._beginning is not None:
+            self._beginning.response = response
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._close_answers()
+
+    def _close_answers(self) -> None:
+        """Have every answer that has not begun say that its connection ends with it."""
+        for client in self._running:
+            if client.response is not None and not client.response.headers_sent:
+                client.response.force_close()
+
+    # -- deadlines -------------------------------------------------------------------------------
+
+    def _end_late(self, client: Talk, now: float) -> None:
+        """Answer for an application that has not, and have this worker replaced."""
+        request = client.request
+        if any(name == "UPGRADE" for name, _ in request.headers):
+            return  # what is spoken instead of HTTP has no end by nature
+        if not self._is_condemned:
+            self._is_condemned = True
+            self._stay(False)
+            self.stop_accepting()
+            self._close_answers()
+            self.tmp.ask_replacement()
+        deadline.tell_late(self, client, now, deadline.stack_of(client.green))
+        if client.response is not None and client.response.headers_sent:
+            return  # it may finish
+        page = deadline.late_page(request)
+        try:
+            client.sock.settimeout(0)
+            client.sock.send(page)
+            # Whatever the application still tries to send fails.
+            client.shut(socket.SHUT_WR)
+        except OSError as exc:
+            self.log.debug("Failed to send error message. %s", exc)
+        if self.log.access_wanted:
+            status = f"503 {errors.REASONS[503]}"
+            self._log_error_access(request, client.addr, status, len(page), client.started)
+        client.connection.closing = True
+        self.throw(client.green, Handled)
+
     # -- the end ---------------------------------------------------------------------------------
 
     def _end_idle(self, has_time: bool) -> None:
@@ -300,31 +283,64 @@ class AsyncWorker(base.Worker):
         """
         for talk in list(self._talks):
             if talk.is_idle and not (has_time and not talk.connection.requests):
-                try:
-                    # By a duplicate: a TLS socket that is shut down forgets its keys.
-                    with socket.socket(fileno=os.dup(talk.sock.fileno())) as duplicate:
-                        duplicate.shutdown(socket.SHUT_RD)
-                except OSError:
-                    pass  # ended by itself
+                talk.shut(socket.SHUT_RD)
 
     def _leave_gracefully(self) -> None:
-        """Finish the requests that have begun, for ``graceful_timeout`` seconds at most."""
+        """Finish the requests that have begun, for ``graceful_timeout`` seconds at most.
+
+        The listeners are not accepted from any more.
+        """
         self.tmp.mark_leaving()
+        self._stay(False)
         now = time.monotonic()
         # A little less than the master grants, which kills at the end of it.
-        deadline = now + self.cfg.graceful_timeout * 0.95
+        leave_deadline = now + self.cfg.graceful_timeout * 0.95
         fresh_until = now + self.FRESH_SECONDS
-        while self.has_connections():
+        is_last = False
+        while True:
             now = time.monotonic()
-            if now >= deadline:
+            if not is_last and not self._is_condemned and not self._has_takers(now):
+                # Nobody stays who would take in those outside: the kernel would reset them.
+                is_last = True
+                self.take_in_last()
+                fresh_until = now + self.FRESH_SECONDS
+            if not self.has_connections():
+                return
+            if now >= leave_deadline:
                 self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
                 return
             self._end_idle(now < fresh_until)
             self.pause(0.02)
 
+    def _stay(self, takes: bool) -> None:
+        """Note whether this worker takes connections, for siblings that leave."""
+        if self.exchange is not None:
+            place = self.exchange.place(self.age)
+            self.exchange.idle_at[place] = -time.monotonic() if takes else 0.0
+
+    def _has_takers(self, now: float) -> bool:
+        return self.exchange is not None and self.exchange.has_takers(now)
+
     def has_connections(self) -> bool:
         """Whether some connection is still served."""
         return bool(self._talks)
+
+    def stop_accepting(self) -> None:
+        """Leave whoever knocks to the siblings, from now on."""
+        raise NotImplementedError
+
+    def take_in_last(self) -> None:
+        """Serve who waits outside at this moment, as far as there is room."""
+        raise NotImplementedError
+
+    @staticmethod
+    def current_green() -> Any:
+        """Return the green thread that calls this: an object of greenlet."""
+        raise NotImplementedError
+
+    def throw(self, green: Any, exc: type[BaseException]) -> None:
+        """Raise ``exc`` where ``green`` waits."""
+        raise NotImplementedError
 
     def pause(self, seconds: float) -> None:
         """Let the others run for ``seconds``, or until a signal arrives."""
@@ -337,4 +353,11 @@ class AsyncWorker(base.Worker):
         """
         self.pause(self._interval)
         self.notify()
+        if not self._is_condemned:
+            self._stay(True)
+        now = time.monotonic()
+        for client in self._running.take_late(now):
+            self._end_late(client, now)
+        if self._is_condemned:
+            self._end_idle(has_time=True)
         return self.alive and self.is_parent_alive()

@@ -23,16 +23,16 @@ from gunicorn.http.wsgi import Response
 from gunicorn.workers.base import LeaveNow, Worker
 from gunicorn.workers.channel import Outcome
 
-__all__ = ["ALREADY_HANDLED", "Dispatcher"]
+__all__ = ["ALREADY_HANDLED", "Dispatcher", "Handled"]
 
 
-class _Handled(BaseException):
-    """The application has said all there is to say, on the socket itself."""
+class Handled(BaseException):
+    """All there is to say has been said on the socket, by the application or in its place."""
 
 
 class _AlreadyHandled:
     def __iter__(self) -> Iterator[bytes]:
-        raise _Handled
+        raise Handled
 
 
 #: what an application returns that has spoken on ``environ["gunicorn.socket"]`` itself
@@ -99,7 +99,7 @@ class Dispatcher:
         addr: Any,
     ) -> Outcome:
         """Say what went wrong, to the log and, while that is possible, to the client."""
-        if isinstance(exc, _Handled):
+        if isinstance(exc, Handled):
             return Outcome.KEEP
         if isinstance(exc, errors.ClientDisconnected):
             self._log.debug("Ignored premature client disconnection. %s", exc)

@@ -48,19 +48,17 @@ class EventletWorker(AsyncWorker):
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
         self._pools = [GreenPool(self.cfg.worker_connections) for _ in self.sockets]
-        acceptors = [
-            eventlet.spawn(self._accept, listener, pool)
+        self._acceptors = [
+            eventlet.spawn(self._accept, _green(listener), listener, pool)
             for listener, pool in zip(self.sockets, self._pools, strict=True)
         ]
         while self.beat():
             pass
-        for acceptor in acceptors:
-            acceptor.kill()
+        self.stop_accepting()
         self._leave_gracefully()
 
-    def _accept(self, listener: Any, pool: GreenPool) -> None:
+    def _accept(self, sock: Any, listener: Any, pool: GreenPool) -> None:
         """Accept as long as there is room, one at a time: siblings may have less to do."""
-        sock = greenio.GreenSocket(listener.family, listener.type, fileno=os.dup(listener.fileno()))
         while True:
             # Room first: what is not accepted can be taken by a sibling.
             pool.sem.acquire()
@@ -75,6 +73,28 @@ class EventletWorker(AsyncWorker):
                 continue
             pool.spawn_n(self.handle, listener, client, addr)
             eventlet.sleep(0)
+
+    def stop_accepting(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.kill()
+
+    def take_in_last(self) -> None:
+        for listener, pool in zip(self.sockets, self._pools, strict=True):
+            sock = _green(listener)
+            sock.setblocking(False)
+            try:
+                while pool.free() > 0:
+                    pool.spawn_n(self.handle, listener, *sock.accept())
+            except OSError:
+                pass  # nobody is left
+            sock.close()
+
+    @staticmethod
+    def current_green() -> Any:
+        return eventlet.getcurrent()
+
+    def throw(self, green: Any, exc: type[BaseException]) -> None:
+        eventlet.kill(green, exc)
 
     def has_connections(self) -> bool:
         return any(pool.running() for pool in self._pools)
@@ -92,6 +112,11 @@ class EventletWorker(AsyncWorker):
             hubs.trampoline(sock.fileno(), write=True, timeout=seconds, timeout_exc=TimeoutError)
         except OSError as exc:
             raise ClientDisconnected(str(exc)) from exc
+
+
+def _green(listener: Any) -> Any:
+    """Return a green socket of its own for a listener."""
+    return greenio.GreenSocket(listener.family, listener.type, fileno=os.dup(listener.fileno()))
 
 
 def _heeding_eventlet(application: Any) -> Any:

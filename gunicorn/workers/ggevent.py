@@ -76,20 +76,21 @@ class GeventWorker(AsyncWorker):
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
         self._pools = [Pool(self.cfg.worker_connections) for _ in self.sockets]
-        servers = [
+        self._servers = [
             self._make_server(listener, pool)
             for listener, pool in zip(self.sockets, self._pools, strict=True)
         ]
-        for server in servers:
+        for server in self._servers:
             if self.cfg.workers > 1:
                 # What is not accepted can be taken by a worker with less to do.
                 server.max_accept = 1
             server.start()
         while self.beat():
             pass
-        for server in servers:
-            server.close()
+        self.stop_accepting()
         self._leave_gracefully()
+        for server in self._servers:
+            server.close()
         gevent.joinall(
             [gevent.spawn(pool.kill, block=True, timeout=1) for pool in self._pools], timeout=1
         )
@@ -110,6 +111,24 @@ class GeventWorker(AsyncWorker):
             **secured,
         )
 
+    def stop_accepting(self) -> None:
+        for server in self._servers:
+            # A pool that was full starts it again when it has room.
+            server.start_accepting = _nothing
+            server.stop_accepting()
+
+    def take_in_last(self) -> None:
+        for server, pool in zip(self._servers, self._pools, strict=True):
+            while not pool.full() and (visitor := server.do_read()) is not None:
+                server.do_handle(*visitor)
+
+    @staticmethod
+    def current_green() -> Any:
+        return gevent.getcurrent()
+
+    def throw(self, green: Any, exc: type[BaseException]) -> None:
+        gevent.kill(green, exc)
+
     def has_connections(self) -> bool:
         return any(len(pool) for pool in self._pools)
 
@@ -126,6 +145,10 @@ class GeventWorker(AsyncWorker):
             gsocket.wait_write(sock.fileno(), timeout=seconds)
         except OSError as exc:
             raise ClientDisconnected(str(exc)) from exc
+
+
+def _nothing() -> None:
+    pass
 
 
 class GeventResponse:
@@ -183,11 +206,6 @@ class GeventPyWSGIWorker(GeventWorker):
 
     server_class = PyWSGIServer
     wsgi_handler = PyWSGIHandler
-
-    def _make_server(self, listener: Any, pool: Pool) -> Any:
-        server = super()._make_server(listener, pool)
-        self._servers = [*getattr(self, "_servers", []), server]
-        return server
 
     def _end_idle(self, has_time: bool) -> None:
         for server in self._servers:

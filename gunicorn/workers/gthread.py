@@ -9,37 +9,32 @@ tables here. The main thread holds it except while it waits for events, a pool t
 two requests. A channel in the state SERVE is its pool thread's; when it becomes readable it is
 parked, so that it is not reported for ever.
 
-The deadline of a request: when one has run for ``timeout`` seconds, the stacks of all threads are
-logged, its client gets 503 if it has got nothing yet, and the worker asks for a successor. It takes
-no new requests, whose clients go to its siblings or wait for the successor; its other requests
-finish. The late thread is not waited for.
+The deadline of a request: when one has run for ``request_timeout`` seconds (without it, for
+``timeout``), the stacks of all threads are logged, its client gets 503 if it has got nothing yet,
+and the worker asks for a successor. It takes no new requests, whose clients go to its siblings or
+wait for the successor; its other requests finish. The late thread is not waited for.
 """
 
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from gunicorn.http import errors, response
+from gunicorn.http import errors
 from gunicorn.http.body import EMPTY
 from gunicorn.http.message import Request
-from gunicorn.workers import handover
+from gunicorn.workers import deadline, handover
 from gunicorn.workers.channel import Channel, Outcome, State
 from gunicorn.workers.reactor import READ
 from gunicorn.workers.spool import Spool
 from gunicorn.workers.sync import SyncWorker
 
 __all__ = ["ThreadWorker"]
-
-#: for a client whose request was late: when to try again, seconds
-RETRY_SECONDS = 5
 
 
 class Answer:
@@ -118,12 +113,12 @@ class ThreadWorker(SyncWorker):
     def _set_up(self) -> None:
         super()._set_up()
         self._count = max(1, int(self.cfg.threads))
-        self._limit = float(self.cfg.timeout)
         self._jobs: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         #: requests that wait for a thread, oldest first
         self._line: deque[Answer] = deque()
         #: requests that have a thread; those past their deadline are no more among them
-        self._running: set[Answer] = set()
+        limit = float(self.cfg.request_timeout or self.cfg.timeout)
+        self._running = deadline.UnderWay(self.tmp, limit)
         self._idle_threads = 0
         self._own = threading.local()
         #: a thread was late: others serve, or will
@@ -148,7 +143,7 @@ class ThreadWorker(SyncWorker):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        for answer in list(self._running):
+        for answer in self._running:
             if answer.response is not None and not answer.response.headers_sent:
                 answer.response.force_close()
 
@@ -279,17 +274,8 @@ class ThreadWorker(SyncWorker):
 
     def _begin_next(self) -> Answer:
         answer = self._line.popleft()
-        answer.started = time.monotonic()
-        if not self._running:
-            self._show(answer)
-        self._running.add(answer)
+        self._running.begin(answer)
         return answer
-
-    def _show(self, answer: Answer) -> None:
-        """Have the master know which request is under way: the oldest of those that are."""
-        request = answer.request
-        addr, port, _ = answer.channel.connection.peer
-        self.tmp.show_request(request.method, request.path, addr, port, answer.started)
 
     def _work(self) -> None:
         """Serve one request after the other, in a thread of the pool."""
@@ -318,10 +304,7 @@ class ThreadWorker(SyncWorker):
         steps, channel = self._steps, answer.channel
         steps.now = time.monotonic()
         self._served += 1
-        self._running.discard(answer)
-        self.tmp.end_request(steps.now - answer.started)
-        if self._running:
-            self._show(min(self._running, key=lambda other: other.started))
+        self._running.end(answer, steps.now)
         if answer.is_answered_late:
             channel.close()
         else:
@@ -340,30 +323,23 @@ class ThreadWorker(SyncWorker):
     def _tend(self) -> bool:
         is_due = self._steps.now >= self._next_look
         has_master = super()._tend()
-        if is_due and self._limit:
-            for answer in list(self._running):
-                if self._steps.now - answer.started > self._limit:
-                    self._end_late(answer)
+        if is_due and (late := self._running.take_late(self._steps.now)):
+            for answer in late:
+                self._end_late(answer)
+            # A late thread may never come back: another one takes its place.
             self._take_from_line()
         return has_master
 
     def _end_late(self, answer: Answer) -> None:
         """Answer for an application that has not, and have this worker replaced."""
-        request, channel = answer.request, answer.channel
+        channel = answer.channel
         if not self._is_condemned:
             self._is_condemned = True
             self._idle_at[self._place] = 0.0
             self._admission.shut()
             self.tmp.ask_replacement()
-        self.log.critical(
-            "worker pid=%d: request %s has run for %.0f s, the timeout; asking for a successor",
-            self.pid,
-            request.uri,
-            self._steps.now - answer.started,
-        )
-        self.log.error("%s", _stacks(answer.thread))
-        # Its thread may never come back: another one takes its place.
-        self._running.discard(answer)
+        stacks = deadline.stacks_of_threads(answer.thread)
+        deadline.tell_late(self, answer, self._steps.now, stacks)
         if answer.take_ticket():
             answer.is_answered_late = True
             # Nobody waits for its end.
@@ -373,12 +349,9 @@ class ThreadWorker(SyncWorker):
     def _send_late(self, answer: Answer) -> None:
         """Say 503, best effort, while the thread still has the channel."""
         request, channel = answer.request, answer.channel
-        page = response.error_page(503, errors.REASONS[503], "The request took too long.")
-        page = page.replace(b"\r\n", b"\r\nRetry-After: %d\r\n" % RETRY_SECONDS, 1)
-        if request.method == "HEAD":
-            page = page[: page.index(b"\r\n\r\n") + 4]
         if channel.is_tls and not channel.connection.body_done:
             return  # its thread may be reading, and OpenSSL is for one thread at a time
+        page = deadline.late_page(request)
         try:
             channel.sock.send(page)
             channel.half_close()
@@ -396,21 +369,18 @@ class ThreadWorker(SyncWorker):
                 self._reactor.watch(channel, READ)
         yield from super()._leaving()
 
+    def _part_with(self, channel: Channel, has_time: bool) -> None:
+        # A thread writes its head while the main one is about to hear of TERM: what it promised
+        # just now, another request, is kept.
+        is_promised = channel.state is State.IDLE and channel.connection.requests
+        since = self._steps.now - channel.deadline + float(self.cfg.keepalive)
+        if is_promised and since < self.FRESH_SECONDS and has_time and not self._has_takers():
+            return
+        super()._part_with(channel, has_time)
+
     def _tear_down(self) -> None:
         for channel in list(self._reactor.items.values()):
             # The threads end with the process; until then their descriptors stay theirs.
             if channel.state is State.SERVE:
                 self._reactor.forget(channel)
         super()._tear_down()
-
-
-def _stacks(late: int) -> str:
-    """Return what all threads are doing, the late one first."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    frames = sys._current_frames()
-    parts = []
-    for ident in sorted(frames, key=lambda ident: ident != late):
-        title = "the late thread" if ident == late else "thread"
-        lines = traceback.format_stack(frames[ident])
-        parts.append(f"{title} {names.get(ident, ident)}:\n{''.join(lines)}")
-    return "\n".join(parts)

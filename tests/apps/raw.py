@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 
 from gunicorn.workers.base_async import ALREADY_HANDLED
+from tests.apps.gate import pass_gate
 
 
 def application(environ, start_response):
@@ -18,6 +20,11 @@ def application(environ, start_response):
             pass
     if path == "/sleep":
         time.sleep(0.5)
+    if path == "/wait":
+        pass_gate()
+    if path == "/stubborn":
+        with contextlib.suppress(BaseException):
+            pass_gate()
     if path == "/subprocess":
         assert subprocess.run(["true"]).returncode == 0
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])

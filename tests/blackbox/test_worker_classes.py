@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.util
 import os
 import time
 from collections.abc import Callable
@@ -20,19 +19,12 @@ from tests.blackbox import test_lifecycle_signals as signals_module
 from tests.blackbox import test_requests
 from tests.blackbox.case import Case
 from tests.harness import Server, run_gunicorn
+from tests.harness.classes import CLASSES, GREEN, OURS, flags
 from tests.harness.client import Response
 from tests.harness.fleet import Fleet
 
-#: class -> the library it needs, and its flags
-CLASSES: dict[str, tuple[str | None, tuple[str, ...]]] = {
-    "gthread": (None, ("--threads", "4")),
-    "gevent": ("gevent", ()),
-    "eventlet": ("eventlet", ()),
-    "gevent_pywsgi": ("gevent", ()),
-}
-#: those that speak our HTTP
-OURS = ("gthread", "gevent", "eventlet")
-GREEN = ("gevent", "eventlet")
+#: sync has its own tests
+OTHERS = [kind for kind in CLASSES if kind != "sync"]
 HELLO = "tests.apps.basic:hello"
 
 LIFE: list[Callable[..., None]] = [
@@ -42,20 +34,13 @@ LIFE: list[Callable[..., None]] = [
 ]
 
 
-def flags(kind: str) -> tuple[str, ...]:
-    library, more = CLASSES[kind]
-    if library is not None and importlib.util.find_spec(library) is None:
-        pytest.skip(f"needs {library}")
-    return ("--worker-class", kind, *more)
-
-
 def config(kind: str) -> str:
     flags(kind)
     return f"\nworker_class = {kind!r}\nthreads = 4\n"
 
 
 @pytest.mark.parametrize("listener", ["tcp", "unix", "tls"])
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("kind", OTHERS)
 def test_every_kind_of_listener(fleet: Fleet, kind: str, listener: str) -> None:
     server = fleet.server(HELLO, *flags(kind), bind=listener)
     with server.connect() as connection:
@@ -80,7 +65,7 @@ def test_row(fleet: Fleet, kind: str, name: str) -> None:
     server = profile.serve(fleet, case.profile.listeners[0], "tests.apps.basic:echo")
     changed = dict(case.environ)
     if "wsgi.multithread" in changed:
-        changed["wsgi.multithread"] = True
+        changed["wsgi.multithread"] = kind != "tornado"
     test_requests.feed_whole(server, dataclasses.replace(case, environ=changed))
 
 
@@ -88,7 +73,7 @@ def test_row(fleet: Fleet, kind: str, name: str) -> None:
     ("kind", "case"),
     [
         pytest.param(kind, case, id=f"{kind}-{case.__name__}")
-        for kind in CLASSES
+        for kind in OTHERS
         for case in LIFE
         if kind in GREEN or case is signals_module.test_graceful_timeout_ends_the_waiting
     ],
@@ -105,7 +90,7 @@ def test_life(monkeypatch: pytest.MonkeyPatch, kind: str, case: Callable[..., No
 
 
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGQUIT"])
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("kind", OTHERS)
 def test_stop(monkeypatch: pytest.MonkeyPatch, kind: str, number: str) -> None:
     serve = functools.partial(_serve, flags(kind))
     monkeypatch.setattr(signals_module, "Server", serve)

@@ -68,6 +68,7 @@ ROWS: dict[str, tuple[Any, list[tuple[Any, Any]], list[tuple[str, Any]], list[An
         ["other", 1],
     ),
     "timeout": (30, [(0, 0), ("60", 60)], [("-t 9", 9), ("--timeout 9", 9)], [-1, "1m"]),
+    "request_timeout": (0, [("9", 9)], [("--request-timeout 9", 9)], [-1, "1m"]),
     "graceful_timeout": (30, [(9, 9)], [("--graceful-timeout 9", 9)], [-1]),
     "boot_timeout": (60, [(9, 9)], [("--boot-timeout 9", 9)], [-1]),
     "keepalive": (2, [(0, 0)], [("--keep-alive 9", 9)], [-1]),

@@ -181,6 +181,24 @@ class Timeout(Setting):
         """
 
 
+class RequestTimeout(Setting):
+    name = "request_timeout"
+    section = SECTION
+    cli = ["--request-timeout"]
+    meta = "INT"
+    validator = validate_pos_int
+    type = whole_number
+    default = 0
+    desc = """\
+        The number of seconds a request may take in the application.
+
+        For ``gthread``, ``gevent`` and ``eventlet``. At its end the stack is logged and the client is answered 503 with ``Retry-After``, unless
+        its answer has begun. The worker takes no new requests and is replaced when its others are
+        done. 0 means ``timeout`` in ``gthread``, and no limit in ``gevent`` and ``eventlet``. Other
+        worker types cannot end one request alone: for ``sync`` the limit is ``timeout``.
+        """
+
+
 class GracefulTimeout(Setting):
     name = "graceful_timeout"
     section = SECTION

@@ -10,6 +10,7 @@ imported: the master keeps its real sockets, signals and processes.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import time
 from datetime import timedelta
@@ -198,7 +199,13 @@ class PyWSGIServer(pywsgi.WSGIServer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         #: handlers that wait for a request
         self.idle: set[PyWSGIHandler] = set()
+        self._unix_peers = itertools.count(1)
         super().__init__(*args, **kwargs)
+
+    def handle(self, sock: Any, address: Any) -> None:
+        # A peer on a Unix socket has no address, and gevent-websocket tells its clients apart by
+        # them: each gets a port of its own.
+        super().handle(sock, address or ("127.0.0.1", next(self._unix_peers)))
 
 
 class GeventPyWSGIWorker(GeventWorker):

@@ -19,6 +19,9 @@ import signal
 import socket
 import traceback
 from collections.abc import Iterable
+
+# By name: gevent puts others into the module, which would run its hub in this process.
+from os import fork, waitpid
 from typing import Any, NoReturn
 
 from gunicorn.errors import ExitStatus
@@ -92,7 +95,7 @@ def start(server: Any, signums: Iterable[int]) -> Zygote:
     slot = memory.WorkerSlot()
     try:
         with signals.blocked():
-            pid = os.fork()
+            pid = fork()
             if pid == 0:
                 ours.close()
                 _be_zygote(server, theirs, slot, signums)
@@ -146,6 +149,7 @@ def _load(server: Any, slot: memory.WorkerSlot) -> int:
         # A collection during the import would leave holes between what stays: workers fill them,
         # and each gets its own copy of the page.
         gc.disable()
+        _patch(server)
         server.app.wsgi()
     except BaseException as exc:
         text = "".join(traceback.format_exception(exc))
@@ -158,6 +162,24 @@ def _load(server: Any, slot: memory.WorkerSlot) -> int:
     gc.enable()
     slot.mark_ready()
     return ExitStatus.OK
+
+
+def _patch(server: Any) -> None:
+    """Have a worker class that changes the standard library do so before the application sees it.
+
+    Its workers do it once more, which changes nothing, and make the hub that a fork has spoiled.
+    """
+    if hasattr(server.worker_class, "patch"):
+        worker = _make_worker(server, 0)
+        worker.patch()
+        worker.tmp.close()
+
+
+def _make_worker(server: Any, age: int) -> Any:
+    cfg = server.cfg
+    return server.worker_class(
+        age, server.pid, server.LISTENERS, server.app, cfg.timeout / 2.0, cfg, server.log
+    )
 
 
 def _take_orders(
@@ -190,13 +212,13 @@ def _fork_twice(
     go, let_go = os.pipe()  # to the worker: it has its new parent
     try:
         with signals.blocked():
-            between = os.fork()
+            between = fork()
             if between == 0:
                 _be_between(server, age, fds, ours, signums, (told, tell, go, let_go))
         os.close(tell)
         tell = -1
         text = os.read(told, 32)
-        os.waitpid(between, 0)  # from now on the worker is an orphan, that is, the master's
+        waitpid(between, 0)  # from now on the worker is an orphan, that is, the master's
         if not text:
             raise OSError("the worker could not be forked")
         os.write(let_go, b"x")
@@ -218,7 +240,7 @@ def _be_between(
     told, tell, go, let_go = pipes
     status: int = ExitStatus.UNEXPECTED
     try:
-        pid = os.fork()
+        pid = fork()
         if pid:
             os.write(tell, b"%d" % pid)
             os._exit(0)
@@ -239,10 +261,7 @@ def _be_worker(
 ) -> int:
     # Before the worker is made: it draws its jitter, and its siblings must not draw the same.
     random.seed()
-    cfg = server.cfg
-    worker = server.worker_class(
-        age, server.pid, server.LISTENERS, server.app, cfg.timeout / 2.0, cfg, server.log
-    )
+    worker = _make_worker(server, age)
     worker.tmp.attach(*fds)
 
     def forget() -> None:

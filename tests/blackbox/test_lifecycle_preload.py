@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.blackbox.case import get
 from tests.blackbox.test_lifecycle_reload import hang_up, reload_workers, replace
-from tests.harness import Gate, Load, Server, processes, run_gunicorn
+from tests.harness import Gate, Load, Server, classes, processes, run_gunicorn
 
 APP = """\
 import os
@@ -216,3 +217,49 @@ def test_stop_while_the_application_is_imported() -> None:
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
         assert waiting.is_lost()
+
+
+# -- worker classes that change the standard library -----------------------------------------------
+
+GREEN_APP = """\
+import os, threading, time
+from socket import socket
+from tests.apps import gate
+
+# Uses the hub, and the thread ends, before anything is forked.
+thread = threading.Thread(target=time.sleep, args=(0.01,))
+thread.start()
+thread.join()
+IMPORTER = os.getpid()
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/wait":
+        gate.pass_gate()
+    body = b"%s %d %d" % (socket.__module__.encode(), IMPORTER, os.getpid())
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.mark.parametrize("kind", [*classes.GREEN, "gevent_pywsgi"])
+def test_green_application_is_imported_patched_and_its_workers_have_a_hub(kind: str) -> None:
+    words = (*classes.flags(kind), "--preload", "--workers", "2")
+    given = {"shop.py": GREEN_APP}
+    with Gate() as gate, Server("shop", *words, files=given, env=gate.env) as server:
+        importers = set()
+        for _ in range(2):
+            connections = [server.connect() for _ in range(8)]
+            for connection in connections:
+                connection.send(get(target="/wait"))
+            # More requests than processes: none waits for another.
+            waiting = [gate.next_arrival() for _ in connections]
+            for one in waiting:
+                one.let_go()
+            for connection in connections:
+                module, importer, worker = connection.read_response().body.decode().split()
+                assert module.startswith(kind.partition("_")[0])
+                assert importer != worker
+                importers.add(importer)
+                connection.close()
+            assert "Reload failed" not in hang_up(server)
+        assert len(importers) == 2

@@ -256,7 +256,7 @@ class NativeServer:
             if now >= deadline:
                 self._log.warning("Worker graceful timeout (pid:%s)", worker.pid)
                 return
-            yield handover.TICK if now < fresh_until else 0.1
+            yield min(handover.TICK if now < fresh_until else 0.1, deadline - now)
             now = time.monotonic()
             self._close_idle(now < fresh_until)
 

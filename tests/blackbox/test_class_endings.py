@@ -10,7 +10,7 @@ import pytest
 
 from tests.blackbox.case import get
 from tests.harness import Gate, Server
-from tests.harness.classes import CLASSES, GREEN, OURS, flags
+from tests.harness.classes import CLASSES, CONCURRENT, GREEN, OURS, flags
 
 GATED = "tests.apps.gate:application"
 PROMISING = """
@@ -93,7 +93,7 @@ def test_master_says_which_request_a_death_has_cost(kind: str) -> None:
     ):
         connection.send(get(target="/wait"))
         waiting = gate.next_arrival()
-        if kind != "sync":
+        if kind in CONCURRENT:
             younger.send(get(target="/stream"))
             gate.next_arrival().let_go()
             assert younger.read_response().status == 200

@@ -6,7 +6,7 @@ import pytest
 
 from tests.blackbox.case import get
 from tests.harness import Gate, Server
-from tests.harness.classes import GREEN, OURS, flags
+from tests.harness.classes import CONCURRENT, GREEN, flags
 
 GATED = "tests.apps.gate:application"
 RAW = "tests.apps.raw:application"
@@ -14,7 +14,7 @@ LATE = ("--request-timeout", "1", "--access-logfile", "-")
 
 
 @pytest.mark.parametrize("listener", ["tcp", "tls"])
-@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize("kind", CONCURRENT)
 def test_late_request_is_answered_503_and_its_worker_replaced(kind: str, listener: str) -> None:
     words = (*flags(kind), *LATE)
     with (

@@ -13,9 +13,12 @@ CLASSES: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "gevent": ("gevent", ()),
     "eventlet": ("eventlet", ()),
     "gevent_pywsgi": ("gevent", ()),
+    "tornado": ("tornado", ()),
 }
 #: those that speak our HTTP, beside sync
-OURS = ("gthread", "gevent", "eventlet")
+OURS = ("gthread", "gevent", "eventlet", "tornado")
+#: those that are at several requests at once, with WSGI by our HTTP
+CONCURRENT = ("gthread", "gevent", "eventlet")
 #: those with a green thread for each connection
 GREEN = ("gevent", "eventlet")
 

@@ -25,7 +25,8 @@ logconfig_dict = {
     },
 }
 
-# What a client sent is escaped, so that no request can forge a member.
+# What a client sent is escaped: no request can forge a member. An escaped request line is JSON;
+# header fields may hold what is written \xNN, which is not, and so are left out here.
 access_log_format = (
     '{"time": "%(t)s", "peer": "%(h)s", "request": "%(r)s", "status": %(s)s, "seconds": %(L)s}'
 )

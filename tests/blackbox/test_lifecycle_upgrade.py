@@ -59,7 +59,7 @@ def stop_successor(server: Server, new: int) -> None:
 def finish(server: Server) -> None:
     """Stop the old master and wait until it has gone."""
     server.signal(signal.SIGTERM)
-    assert server.wait() == 0
+    assert server.wait() == (None if server.is_daemon else 0)
 
 
 @pytest.mark.parametrize("bind", ["tcp", "unix"])
@@ -83,8 +83,50 @@ def test_new_program_takes_over_under_load(bind: str) -> None:
         assert not (server.directory / "socket").exists()
 
 
-def test_going_back_under_load() -> None:
-    with serving(bind="unix") as server, Load(server) as load:
+def test_daemon_takes_over_from_a_daemon_under_load() -> None:
+    """The new one is started by a daemon, and must not detach once more: it is its child."""
+    flags = ("--daemon", "--log-file", "error.log")
+    with serving(*flags) as server, Load(server) as load:
+        load.wait_answers(20)
+        (server.directory / "shop.py").write_text(APP.format(word="new"))
+        new = upgrade(server)
+        assert processes.stat_of(new)[1] == server.pid  # type: ignore[index]
+        load.wait_answers(len(load.answers) + 20)
+        with server.log_contains("has gone, this one takes over"):
+            finish(server)
+        load.wait_answers(len(load.answers) + 20)
+        assert server.get().body == b"new %d" % new
+        assert load.failures == []
+        load.__exit__()
+        # It is a daemon too: there is no window that could have changed its size.
+        with server.log_contains("graceful stop of workers"):
+            os.kill(new, signal.SIGWINCH)
+        stop_successor(server, new)
+
+
+def test_preloaded_program_takes_over_and_reloads_under_load() -> None:
+    with serving("--preload") as server, Load(server) as load:
+        load.wait_answers(20)
+        zygotes = set(server.worker_pids())
+        (server.directory / "shop.py").write_text(APP.format(word="new"))
+        new = upgrade(server)
+        load.wait_answers(len(load.answers) + 20)
+        with server.log_contains("has gone, this one takes over"):
+            finish(server)
+        for pid in zygotes:
+            server.wait_gone(pid)
+        (server.directory / "shop.py").write_text(APP.format(word="newest"))
+        with server.log_contains("Reloaded: generation 2"):
+            os.kill(new, signal.SIGHUP)
+        assert server.get().body == b"newest %d" % new
+        assert load.failures == []
+        load.__exit__()
+        stop_successor(server, new)
+
+
+@pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preload"])
+def test_going_back_under_load(flags: tuple[str, ...]) -> None:
+    with serving(*flags, bind="unix") as server, Load(server) as load:
         load.wait_answers(20)
         (server.directory / "shop.py").write_text(APP.format(word="new"))
         new = upgrade(server)
@@ -113,8 +155,9 @@ def test_broken_program_leaves_the_old_one_the_master() -> None:
         stop_successor(server, new)
 
 
-def test_new_master_that_is_killed() -> None:
-    with serving(bind="unix", expect_errors=["was sent SIGKILL"]) as server:
+@pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preload"])
+def test_new_master_that_is_killed(flags: tuple[str, ...]) -> None:
+    with serving(*flags, bind="unix", expect_errors=["was sent SIGKILL"]) as server:
         new = upgrade(server)
         workers = processes.children_of(new)
         with server.log_contains(f"The new master (pid:{new}) was sent SIGKILL"):

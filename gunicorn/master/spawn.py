@@ -58,8 +58,6 @@ def be_worker(server: Any, worker: Any, signums: Iterable[int], forget: Callable
     # Kept until the very end: letting go of it would run down the frames of whatever the worker was
     # doing when a signal told it to leave.
     ending = _run(server, worker)
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(signum, signal.SIG_IGN)  # it is leaving
     status = _judge(worker, ending)
     worker.log.info("Worker exiting (pid: %s)", worker.pid)
     try:
@@ -71,15 +69,22 @@ def be_worker(server: Any, worker: Any, signums: Iterable[int], forget: Callable
 
 
 def _run(server: Any, worker: Any) -> BaseException | None:
-    """Boot and serve; give the exception that ended it, if one did."""
-    try:
-        proctitle.set_title(f"worker [{server.proc_name}]")
-        worker.log.info("Booting worker with pid: %s", worker.pid)
-        worker.cfg.post_fork(server, worker)
-        worker.init_process()
-    except BaseException as exc:
-        return exc
-    return None
+    """Boot and serve; give the exception that ended it, if one did. No signal to go comes then."""
+    is_begun = False
+    ending: BaseException | None = None
+    while True:
+        try:
+            if not is_begun:
+                is_begun = True
+                proctitle.set_title(f"worker [{server.proc_name}]")
+                worker.log.info("Booting worker with pid: %s", worker.pid)
+                worker.cfg.post_fork(server, worker)
+                worker.init_process()
+            signals.ignore((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT))
+            return ending
+        except BaseException as exc:
+            # The second is raised by a signal that finds the worker on its way out.
+            ending = ending or exc
 
 
 def _judge(worker: Any, ending: BaseException | None) -> int:

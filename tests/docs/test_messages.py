@@ -12,6 +12,8 @@ from tests.docs.blocks import DOCS, ROOT
 
 LEVELS = ("info", "warning", "error", "critical", "exception")
 PAGE = DOCS / "reference" / "messages.rst"
+#: it has no log, and says what it does on standard error
+SUPERVISOR = ROOT / "gunicorn" / "sites" / "supervisor.py"
 #: what passes on what others say
 PASSING_ON = ("glogging.py", "statsd.py")
 
@@ -27,6 +29,10 @@ def logged() -> Iterator[tuple[str, str, str]]:
             continue
         tree = ast.parse(path.read_text("utf-8"))
         for call in ast.walk(tree):
+            if path == SUPERVISOR and isinstance(call, ast.JoinedStr):
+                text = next(texts_of(call, tree))
+                if text.startswith("site "):
+                    yield f"{path.relative_to(ROOT)}:{call.lineno}", "said", text.strip()
             if (
                 isinstance(call, ast.Call)
                 and isinstance(call.func, ast.Attribute)

@@ -66,7 +66,7 @@ def test_places_of_the_repository_exist() -> None:
     tops = {path.name for path in ROOT.iterdir() if path.is_dir()}
     named = {
         (page.name, one)
-        for page in (ROOT / "README.rst", *DOCS.rglob("*.rst"))
+        for page in (*ROOT.glob("*.rst"), *ROOT.glob("examples/*.rst"), *DOCS.rglob("*.rst"))
         for one in literals(page.read_text("utf-8"))
         if re.fullmatch(r"[\w-]+(/[\w.-]+)+/?|[\w-]+/", one) and one.split("/")[0] in tops
     }

@@ -209,7 +209,12 @@ class Logger:
     @property
     def access_wanted(self) -> bool:
         """Whether somebody would see an access line; False: nobody need call ``access``."""
-        return self.access_log.hasHandlers() or type(self).access is not Logger.access
+        logger = self.access_log
+        return (
+            bool(logger.handlers)
+            or (logger.propagate and logger.hasHandlers())
+            or type(self).access is not Logger.access
+        )
 
     def figure(self, name: str, value: float, kind: str = "gauge") -> None:
         """Tell a figure (gauge, counter or timer); goes nowhere unless ``statsd_host`` is set."""

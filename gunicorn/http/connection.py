@@ -16,11 +16,12 @@ from __future__ import annotations
 from typing import Any
 
 from gunicorn.http import body, errors, framing, head, proxy
+from gunicorn.http.body import EMPTY
 from gunicorn.http.decoders import Chunked, Length
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
-from gunicorn.http.requestline import parse_request_line
+from gunicorn.http.requestline import RequestLine, read_request_line
 
 _new_request = Request.__new__
 
@@ -33,18 +34,20 @@ class Connection:
 
     __slots__ = (
         "_buffer",
+        "_cfg",
         "_decoder",
         "_eof",
         "_fault",
-        "_field_bytes",
         "_fields",
+        "_head_bytes",
+        "_line",
+        "_line_end",
         "_proxy_info",
         "_proxy_pending",
         "_request",
         "_scan",
         "_skipped",
         "_trusted",
-        "_version_bytes",
         "base_environ",
         "body_done",
         "closing",
@@ -57,6 +60,7 @@ class Connection:
         self, policy: Policy, peer: Peer, base_environ: dict[str, Any] | None = None
     ) -> None:
         self.policy = policy
+        self._cfg = policy.cfg
         self.peer = peer
         self.base_environ = base_environ
         self.requests = 0
@@ -75,19 +79,20 @@ class Connection:
         #: an empty line before the head under way was skipped
         self._skipped = False
         self._scan: head.HeadScan | None = None
-        #: the memo: field bytes of the last head from the CRLF of its request line to its end
-        self._field_bytes = b""
-        self._version_bytes = b""
+        #: the memo: the last head, where its request line ends, and what it says
+        self._head_bytes = b""
+        self._line_end = 0
+        self._line: RequestLine | None = None
         self._fields: head.FieldBlock | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs to carry on, between requests or in a body.
 
-        Left behind: the base environ and the memo of the last fields; and the last request when it
+        Left behind: the base environ and the memo of the last head; and the last request when it
         is over, for hooks may have hung anything on it.
         """
         state = {name: getattr(self, name) for name in self.__slots__}
-        state.update(base_environ=None, _fields=None, _field_bytes=b"", _version_bytes=b"")
+        state.update(base_environ=None, _line=None, _fields=None, _head_bytes=b"")
         if self.body_done:
             state["_request"] = None
         return state
@@ -103,10 +108,10 @@ class Connection:
         is forgotten too: another process may judge them by other settings.
         """
         base, self.base_environ = self.base_environ, None
-        self._fields = None
-        self._field_bytes = b""
+        self._line = self._fields = None
+        self._head_bytes = b""
         if self._request is not None:
-            self._request.fields.template = None
+            self._request.fields.template = head.NO_TEMPLATE
             if self.body_done:
                 self._request = None
         return base
@@ -114,6 +119,7 @@ class Connection:
     def attach(self, policy: Policy) -> None:
         """Go on in another process, by its policy; ``base_environ`` is set by the caller."""
         self.policy = policy
+        self._cfg = policy.cfg
         self._trusted = policy.forwarders.believes("" if self.peer.unix else self.peer.addr)
 
     @property
@@ -162,62 +168,74 @@ class Connection:
 
     def _next_request(self) -> Request | None:
         buffer = self._buffer
-        if type(buffer) is not bytes or self._proxy_pending or buffer[0] == 0x0D:
-            gathered = self._take_preface(buffer)
-            if gathered is None:
-                return None
-            buffer = gathered
-        line_end = buffer.find(b"\r\n")
-        # Most often a client repeats its fields byte for byte: then they need not be searched,
-        # parsed or judged again.
-        same = line_end > 0 and buffer.startswith(self._field_bytes, line_end)
-        if same and self._fields is not None:
-            end = line_end + len(self._field_bytes)
+        if buffer == self._head_bytes:
+            # The head before, byte for byte, as of a client that polls.
+            rest: bytes | bytearray = b""
+        elif self._parse_head(buffer):
+            rest = self._buffer
         else:
-            same = False
-            end = buffer.find(b"\r\n\r\n", line_end) + 4 if line_end >= 0 else 0
-            if end < 4:
-                self._scan_unfinished(buffer)
-                return None
-        policy = self.policy
-        if line_end > policy.limit_line:
-            self._scan_unfinished(buffer)
-        method, uri, path, query, fragment, version = parse_request_line(
-            buffer[:line_end].decode("latin-1"), policy
-        )
-        fields = self._fields
-        # What fields mean depends on the version too (a missing Host, persistence).
-        version_bytes = buffer[line_end - 3 : line_end]
-        if fields is None or not same or version_bytes != self._version_bytes:
-            fields = head.parse_fields(
-                buffer[line_end + 2 : end - 4], policy, version, self._trusted
-            )
-            self._fields = fields
-            self._field_bytes = buffer[line_end:end]
-            self._version_bytes = version_bytes
-
+            return None
+        line, fields = self._line, self._fields
+        assert line is not None and fields is not None
         request = _new_request(Request)
-        request.method = method
-        request.uri = uri
-        request.path = path
-        request.query = query
-        request.version = version
+        (
+            request.method,
+            request.uri,
+            request.path,
+            request.query,
+            request.fragment,
+            request.version,
+        ) = line
         request.fields = fields
-        request.cfg = policy.cfg
+        request.body = EMPTY
+        request._headers = None
+        request.cfg = self._cfg
         self.requests = request.req_number = self.requests + 1
-        if fragment:
-            request.fragment = fragment
         if self._proxy_info is not None:
             request.proxy_protocol_info = self._proxy_info
         if not fields.persistent:
             self.closing = True
         if fields.length:
             self._begin_body(request, fields)
-        self._buffer = buffer[end:]
+        self._buffer = rest
         self._scan = None
         self._skipped = False
         self._request = request
         return request
+
+    def _parse_head(self, buffer: bytes | bytearray) -> bool:
+        """Parse the head at the start of the buffer and take it off; False for "more bytes"."""
+        if type(buffer) is not bytes or self._proxy_pending or buffer[0] == 0x0D:
+            gathered = self._take_preface(buffer)
+            if gathered is None:
+                return False
+            buffer = gathered
+        line_end = buffer.find(b"\r\n")
+        # Most often a client repeats its fields byte for byte: then they need not be searched,
+        # parsed or judged again.
+        fields = self._fields
+        repeated = self._head_bytes[self._line_end :]
+        if fields is not None and line_end > 0 and buffer.startswith(repeated, line_end):
+            end = line_end + len(repeated)
+        else:
+            fields = None
+            end = buffer.find(b"\r\n\r\n", line_end) + 4 if line_end >= 0 else 0
+            if end < 4:
+                self._scan_unfinished(buffer)
+                return False
+        policy = self.policy
+        if line_end > policy.limit_line:
+            self._scan_unfinished(buffer)
+        line = read_request_line(buffer[:line_end], policy)
+        # What fields mean depends on the version too (a missing Host, persistence).
+        if fields is None or self._line is None or line[5] != self._line[5]:
+            parse = head.read_fields if self._line is None else head.parse_fields
+            self._fields = parse(buffer[line_end + 2 : end - 4], policy, line[5], self._trusted)
+        self._line = line
+        self._line_end = line_end
+        self._head_bytes = buffer[:end]
+        self._buffer = buffer[end:]
+        return True
 
     def _take_preface(self, buffer: bytes | bytearray) -> bytes | None:
         """Return the buffer as it stands from the request line on; None for "more bytes".

@@ -89,6 +89,16 @@ def base_environ(
     return environ
 
 
+def base_environ_of(listener: Environ, peer: Peer, sock: Any) -> Environ:
+    """Return :func:`base_environ` of another connection to the same ``listener``: a copy of one."""
+    environ = listener.copy()
+    environ["REMOTE_ADDR"] = _UNIX_ADDR if peer.unix else peer.addr
+    environ["REMOTE_PORT"] = _UNIX_PORT if peer.unix else peer.port
+    environ["wsgi.errors"] = sys.stderr
+    environ["gunicorn.socket"] = sock
+    return environ
+
+
 def build(base: Environ, request: Request, policy: Policy) -> Environ:
     """Return the environ of ``request``; ``wsgi.input`` is ``request.body`` as it is now.
 
@@ -99,13 +109,11 @@ def build(base: Environ, request: Request, policy: Policy) -> Environ:
     if request._headers is not None and request._headers != fields.pairs():
         environ = _template(base, request, policy, _fields_of(request._headers))
     else:
-        memory = fields.template
-        if memory is None or memory[0] is not base or memory[1] != request.version:
+        known_base, version, template = fields.template
+        if known_base is not base or version != request.version:
             template = _template(base, request, policy, fields.environ)
             fields.template = base, request.version, template
-            environ = template.copy()
-        else:
-            environ = memory[2].copy()
+        environ = template.copy()
     path = request.path
     environ["REQUEST_METHOD"] = request.method
     environ["RAW_URI"] = request.uri

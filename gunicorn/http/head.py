@@ -44,6 +44,10 @@ _OWN = frozenset(
 )
 
 
+Template = tuple[dict[str, Any] | None, tuple[int, int], dict[str, Any]]
+NO_TEMPLATE: Template = (None, (0, 0), {})
+
+
 class FieldBlock:
     """The fields of one head and everything that follows from them alone.
 
@@ -77,7 +81,7 @@ class FieldBlock:
     #: whether the peer is a believed forwarder
     trusted: bool
     #: environ.build's memory: (base, version, environ without the keys of the request line)
-    template: tuple[dict[str, Any], tuple[int, int], dict[str, Any]] | None
+    template: Template
 
     def __getstate__(self) -> dict[str, Any]:
         # The template holds a base environ, hence a socket: it stays with its connection.
@@ -86,7 +90,21 @@ class FieldBlock:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        self.template = None
+        self.template = NO_TEMPLATE
+
+    def twin(self) -> FieldBlock:
+        """Return the same fields for another connection, without the memory of this one's."""
+        twin = FieldBlock()
+        twin.lines = self.lines
+        twin.environ = self.environ
+        twin.aside = self.aside
+        twin.length = self.length
+        twin.persistent = self.persistent
+        twin.expects_continue = self.expects_continue
+        twin.is_secure = self.is_secure
+        twin.trusted = self.trusted
+        twin.template = NO_TEMPLATE
+        return twin
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return a new list of (UPPER-NAME, value) in the order received."""
@@ -98,6 +116,30 @@ class FieldBlock:
             if "_" not in name or name in let_in:
                 found.append((name, value.strip(" \t")))
         return found
+
+
+#: What was said on new connections lately, (field bytes, version, trusted) -> by which policy it
+#: was judged and the verdict: many who come for one request say the same each time. Clients choose
+#: what they say, so it is short and little: when full it starts over.
+_BLOCKS: dict[tuple[bytes, tuple[int, int], bool], tuple[Policy, FieldBlock]] = {}
+_BLOCKS_MAX = 64
+_BLOCK_LENGTH_MAX = 512
+
+
+def read_fields(
+    block: bytes, policy: Policy, version: tuple[int, int], trusted: bool
+) -> FieldBlock:
+    """As :func:`parse_fields`, for the first head of a connection; remembers."""
+    key = block, version, trusted
+    judge, known = _BLOCKS.get(key, (None, None))
+    if known is not None and judge is policy:
+        return known.twin()
+    fields = parse_fields(block, policy, version, trusted)
+    if len(block) <= _BLOCK_LENGTH_MAX:
+        if len(_BLOCKS) >= _BLOCKS_MAX:
+            _BLOCKS.clear()
+        _BLOCKS[key] = policy, fields.twin()
+    return fields
 
 
 def parse_fields(
@@ -113,7 +155,7 @@ def parse_fields(
     result.lines = lines
     result.environ = fields
     result.trusted = trusted
-    result.template = None
+    result.template = NO_TEMPLATE
     for key in repeated:
         if key in _SINGLE:
             raise errors.InvalidHeader(key.removeprefix("HTTP_").replace("_", "-"), "repeated")

@@ -34,8 +34,8 @@ class Peer(NamedTuple):
     @classmethod
     def from_address(cls, address: object) -> Peer:
         """Return the peer for what ``accept()`` gave: a tuple for TCP, else a Unix name."""
-        if isinstance(address, tuple) and len(address) >= 2:
-            return cls(str(address[0]), str(address[1]), False)
+        if type(address) is tuple and len(address) >= 2:
+            return cls(address[0], str(address[1]), False)
         return cls("", "", True)
 
 

@@ -15,6 +15,29 @@ RequestLine = tuple[str, str, str, str, str, tuple[int, int]]
 
 _VERSIONS = {"HTTP/1.1": (1, 1), "HTTP/1.0": (1, 0)}
 
+#: Lines seen lately, for clients ask for the same again and again: only such as every policy
+#: allows. Clients choose them, so they are short and few: when full it starts over.
+_LINES: dict[bytes, RequestLine] = {}
+_LINES_MAX = 512
+_LINE_LENGTH_MAX = 128
+
+
+def read_request_line(line: bytes, policy: Policy) -> RequestLine:
+    """As :func:`parse_request_line`, from bytes; remembers."""
+    known = _LINES.get(line)
+    if known is None:
+        known = parse_request_line(line.decode("latin-1"), policy)
+        if (
+            len(line) <= _LINE_LENGTH_MAX
+            and known[0] in grammar.METHODS
+            and line.startswith(known[0].encode())
+            and known[5] in _VERSIONS.values()
+        ):
+            if len(_LINES) >= _LINES_MAX:
+                _LINES.clear()
+            _LINES[line] = known
+    return known
+
 
 def parse_request_line(line: str, policy: Policy) -> RequestLine:
     """Parse ``METHOD SP TARGET SP VERSION`` (RFC 9112, 3), decoded as latin-1, without CRLF.

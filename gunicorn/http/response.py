@@ -48,6 +48,8 @@ _NAMES: dict[str, str] = {}
 #: status -> (code, bytes up to and with "Date: ") for HTTP/1.1
 _STATUSES: dict[str, tuple[int, bytes]] = {}
 _CACHE_MAX = 512
+#: heads are larger, and applications whose fields always change fill their memory for nothing
+_HEADS_MAX = 256
 
 
 def http_date(now: float) -> str:
@@ -107,8 +109,62 @@ class Fields(NamedTuple):
     upgrade: bool
 
 
-#: (code, *headers) -> what came of them. A look-up takes a tenth of the time of checking anew.
-_FIELDS: dict[tuple[Any, ...], Fields] = {}
+class Head:
+    """The head of an answer but for its Date and Connection: a status and header list, checked.
+
+    Shared by answers that are alike: nobody may change one.
+    """
+
+    __slots__ = ("_made", "_status", "block", "code", "has_body", "kept", "length", "upgrade")
+
+    def __init__(self, status: str, headers: Iterable[tuple[str, Any]]) -> None:
+        """Raises ResponseError, see :func:`parse_status` and :func:`parse_response_fields`."""
+        self.code, self._status = parse_status(status)
+        fields = parse_response_fields(headers, self.code)
+        self.kept, self.block, self.length, self.upgrade = fields
+        #: whether body bytes follow unless the method is HEAD
+        self.has_body = has_body("GET", self.code)
+        #: what follows Date -> (the second it was made in, the bytes)
+        self._made: dict[bytes, tuple[int, bytes]] = {}
+
+    def to_bytes(self, connection: bytes) -> bytes:
+        """Return all of the head for HTTP/1.1, with the empty line; made once a second.
+
+        ``connection`` is what follows the Date: one of CONNECTION_..., perhaps CHUNKED_FIELD.
+        """
+        second = int(time.time())
+        made = self._made.get(connection)
+        if made is None or made[0] != second:
+            date = date_bytes(second)
+            text = b"%b%b%b%b\r\n" % (self._status, date, connection, self.block)
+            made = self._made[connection] = second, text
+        return made[1]
+
+
+#: (status, *headers) -> what came of them. A look-up takes a tenth of the time of checking anew.
+_HEADS: dict[tuple[Any, ...], Head] = {}
+
+
+def parse_head(status: str, headers: Iterable[tuple[str, Any]]) -> Head:
+    """Check what an application gave to start_response; remembered, for answers repeat it.
+
+    Raises ResponseError, see :func:`parse_status` and :func:`parse_response_fields`.
+    """
+    if type(headers) is not list:
+        return Head(status, headers)
+    key = status, *headers
+    try:
+        known = _HEADS.get(key)
+    except TypeError:  # a field that is a list, or holds one: odd, but it need not be refused
+        return Head(status, headers)
+    if known is None:
+        known = Head(status, headers)
+        # 1, 1.0 and True would be one key for three texts
+        if all(type(name) is str and type(value) is str for name, value in headers):
+            if len(_HEADS) >= _HEADS_MAX:
+                _HEADS.clear()
+            _HEADS[key] = known
+    return known
 
 
 def parse_response_fields(headers: Iterable[tuple[str, Any]], code: int) -> Fields:
@@ -119,18 +175,7 @@ def parse_response_fields(headers: Iterable[tuple[str, Any]], code: int) -> Fiel
 
     Raises ResponseError for names that are no tokens, control characters (response splitting),
     text that is not latin-1, and bad Content-Lengths.
-
-    Results are remembered, for answers repeat their headers: nobody may change a result.
     """
-    key: tuple[Any, ...] | None = None
-    if type(headers) is list:
-        key = code, *headers
-        try:
-            known = _FIELDS.get(key)
-        except TypeError:  # a field that is a list, or holds one: odd, but it need not be refused
-            key = known = None
-        if known is not None:
-            return known
     kept: list[tuple[str, str]] = []
     lines: list[str] = []
     length: int | None = None
@@ -140,10 +185,7 @@ def parse_response_fields(headers: Iterable[tuple[str, Any]], code: int) -> Fiel
         kind = _NAMES.get(name) if type(name) is str else None
         if kind is None:
             kind = _judge_name(name)
-            if type(name) is not str:
-                key = None
         if type(value) is not str:
-            key = None  # 1, 1.0 and True would be one key for three texts
             value = _judge_value(name, value)
         value = value.strip(" \t")
         if kind:
@@ -168,12 +210,7 @@ def parse_response_fields(headers: Iterable[tuple[str, Any]], code: int) -> Fiel
     block = _encode(text, text)
     if len(block) - len(block.translate(None, grammar.FORBIDDEN)) != 2 * len(lines):
         raise ResponseError(f"Control characters in the response headers: {kept!r}")
-    fields = Fields(kept, block, length if may_have_length(code) else None, upgrade)
-    if key is not None:
-        if len(_FIELDS) >= _CACHE_MAX:
-            _FIELDS.clear()
-        _FIELDS[key] = fields
-    return fields
+    return Fields(kept, block, length if may_have_length(code) else None, upgrade)
 
 
 def _judge_name(name: object) -> str:

@@ -21,7 +21,6 @@ the connection must be closed at once, so that the client sees a broken message.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Protocol
@@ -80,28 +79,27 @@ class Response:
     missing (known after :meth:`close`; the connection must then close).
     """
 
-    status: str | None = None
-    status_code: int = 0
-    headers: list[tuple[str, str]]
-    headers_sent = False
-    response_length: int | None = None
-    sent = 0
-    chunked = False
-    must_close = False
-    upgrade = False
+    # What each answer needs has no default in the class: see Request.
     excess = 0
     shortfall = 0
-    _head = b""
-    _block = b""
-    _has_body = True
-    _closed = False
 
     def __init__(self, req: Request, sock: Any, cfg: Any = None) -> None:
         self.req = req
         self.sock = sock
         self.cfg = cfg
         self.version = req.version
-        self.headers = []
+        self.status: str | None = None
+        self.status_code = 0
+        self.headers: list[tuple[str, str]] = []
+        self.headers_sent = False
+        self.response_length: int | None = None
+        self.sent = 0
+        self.chunked = False
+        self.must_close = False
+        self.upgrade = False
+        self._head: response.Head | None = None
+        self._has_body = True
+        self._closed = False
         self._sink: Sink = sock if hasattr(sock, "send_many") else SocketSink(sock)
 
     def force_close(self) -> None:
@@ -112,17 +110,12 @@ class Response:
         """Whether the connection ends with this response; final once headers are sent."""
         if self.must_close or self.upgrade or self.req.should_close():
             return True
+        if self.response_length is not None or self.status is None:
+            return False
         # RFC 9110, 15.2: a client goes on waiting after a 1xx, and would take the next answer of
-        # this connection for the missing one
-        if 0 < self.status_code < 200:
-            return True
-        # without length or chunks, the end of the connection is the end of the body
-        return (
-            self._has_body
-            and self.status is not None
-            and self.response_length is None
-            and not self.is_chunked()
-        )
+        # this connection for the missing one. And without length or chunks, the end of the
+        # connection is the end of the body.
+        return self.status_code < 200 or (self._has_body and not self.is_chunked())
 
     def is_chunked(self) -> bool:
         """Whether the body goes in chunks: HTTP/1.1, a body, and no Content-Length."""
@@ -144,27 +137,22 @@ class Response:
                 exc_info = None  # break the cycle through the traceback's frames
         elif self.status is not None:
             raise AssertionError("Response headers already set!")
-        code, head = response.parse_status(status)
-        fields = response.parse_response_fields(headers, code)
+        self._head = head = response.parse_head(status, headers)
         # Nothing of an earlier call survives (PEP 3333: "replace").
         self.status = status
-        self.status_code = code
-        self.headers = fields.kept[:]  # hooks may change theirs
-        self.response_length = fields.length
-        self.upgrade = fields.upgrade
-        self._has_body = response.has_body(self.req.method, code)
-        self._head = head
-        self._block = fields.block
+        self.status_code = head.code
+        self.headers = head.kept[:]  # hooks may change theirs
+        self.response_length = head.length
+        self.upgrade = head.upgrade
+        self._has_body = head.has_body and self.req.method != "HEAD"
         return self.write
 
     def _take_head(self) -> bytes:
         """Return the response head, and settle framing and persistence. Once."""
-        if self.status is None:
+        known = self._head
+        if known is None:
             raise AssertionError("The application sent a body before calling start_response()")
-        self.chunked = chunked = self.is_chunked()
-        head = self._head
-        if self.version < (1, 1):
-            head = b"HTTP/1.0" + head[8:]
+        chunked = self.response_length is None and self.is_chunked()
         if self.upgrade:
             # what is spoken next is not HTTP: there is no next request
             self.must_close = True
@@ -175,14 +163,11 @@ class Response:
         else:
             connection = response.CONNECTION_KEEP_ALIVE
         if chunked:
+            self.chunked = True
             connection += response.CHUNKED_FIELD
         self.headers_sent = True
-        return b"%b%b%b%b\r\n" % (
-            head,
-            response.date_bytes(time.time()),
-            connection,
-            self._block,
-        )
+        head = known.to_bytes(connection)
+        return head if self.version >= (1, 1) else b"HTTP/1.0" + head[8:]
 
     def send_headers(self) -> None:
         """Send the head now, if it was not sent yet."""
@@ -238,6 +223,11 @@ class Response:
         Whatever is raised passes through, after ``close()``.
         """
         result = application(environ, self.start_response)
+        if type(result) is list or type(result) is tuple:
+            # All of it is there, and it has no close(): one piece, one system call, and the same
+            # bytes for the client.
+            self._send_whole(result[0] if len(result) == 1 else self._join(result))
+            return
         try:
             self.send_result(result)
         finally:
@@ -248,18 +238,34 @@ class Response:
     def send_result(self, result: Iterable[bytes]) -> None:
         """Send an application's iterable and the end of the body; does not close the iterable."""
         if type(result) is list or type(result) is tuple:
-            # All of it is there: one piece, one system call, and the same bytes for the client.
-            data = result[0] if len(result) == 1 else self._join(result)
-            if not isinstance(data, bytes):
-                raise TypeError(f"{data!r} is not a byte.")
-            if data:
-                self._write(data, response.LAST_CHUNK)
-                self._finish()
-                return
-        elif not (isinstance(result, FileWrapper) and self.write_file(result)):
+            self._send_whole(self._join(result))
+            return
+        if not (isinstance(result, FileWrapper) and self.write_file(result)):
             for data in result:
                 self.write(data)
         self.close()
+
+    def _send_whole(self, data: bytes) -> None:
+        """Send a whole body and its end."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"{data!r} is not a byte.")
+        size = len(data)
+        if (
+            size == self.response_length
+            and 0 < size <= _JOIN_MAX
+            and self._has_body
+            and not self.headers_sent
+        ):
+            # Most answers: as long as they said, in one piece with their heads.
+            head = self._take_head()
+            self.sent = size
+            self._sink.send(head + data)
+            self._closed = True
+        elif size:
+            self._write(data, response.LAST_CHUNK)
+            self._finish()
+        else:
+            self.close()
 
     @staticmethod
     def _join(result: list[bytes] | tuple[bytes, ...]) -> bytes:

@@ -120,3 +120,47 @@ def test_conversation_can_move_to_another_process_at_any_byte(data: bytes) -> No
         assert len(uris) == 2
         assert body in (b"", b"hello")
         assert connection.is_idle
+
+
+def test_a_head_repeated_byte_for_byte_says_the_same_however_it_comes() -> None:
+    head = b"GET /a?b=c#d HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n"
+    connection = Connection(POLICY, STRANGER)
+    found = []
+    for pieces in ([head], [head], _bytes(head), [head], [b"\r\n", head], [b"\r\n" + head]):
+        request = None
+        for piece in pieces:
+            assert request is None
+            connection.feed(piece)
+            request = connection.next_request()
+        assert request is not None
+        assert connection.is_idle
+        found.append((request.method, request.uri, request.query, request.fragment))
+        assert request.headers == [("HOST", "a"), ("X-A", "1")]
+    assert found == [("GET", "/a?b=c#d", "b=c", "d")] * 6
+    assert connection.requests == 6
+
+
+def test_the_bodies_of_repeated_heads_are_taken() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
+    connection = Connection(POLICY, STRANGER)
+    for body in (b"abc", b"def"):
+        connection.feed(head)
+        assert connection.next_request() is not None
+        assert not connection.body_done
+        connection.feed(body)
+        assert connection.take_body() == body
+        assert connection.body_done
+
+
+def test_a_repeated_head_that_closes_ends_the_connection_each_time() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    for _ in range(2):
+        connection = Connection(POLICY, STRANGER)
+        connection.feed(head + head)
+        assert connection.next_request() is not None
+        assert connection.closing
+        assert connection.next_request() is None
+
+
+def _bytes(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]

@@ -25,12 +25,29 @@ from gunicorn.workers.spool import Held, Spool
 
 __all__ = ["Admission"]
 
+_NOBODY = Peer("", "", True)
+
 #: a worker that is full accepts again when it holds this part of its cap
 _RESUME_AT = 0.9
 #: seconds after which a worker that had no descriptor tries again
 _RETRY_SECONDS = 5.0
 #: the part of the cap that is closed at once to make room, if so many are idle
 _ROOM = 0.05
+
+
+class _Door:
+    """A listener, and what all connections that come through it have in common."""
+
+    __slots__ = ("accept", "base", "facts", "kind", "listener")
+
+    def __init__(self, listener: Any, base: environ.Environ, facts: environ.Listener) -> None:
+        self.listener = listener
+        self.facts = facts
+        self.base = base
+        # What ``socket.accept`` is made of: it looks for the three numbers at each connection, in
+        # enumerations, which takes longer than the system call's own work.
+        self.accept = listener._accept
+        self.kind = int(listener.family), int(listener.type), listener.proto
 
 
 class Admission:
@@ -57,11 +74,15 @@ class Admission:
             self.context, self._kind = tls.server_context(cfg), TLSChannel
         self._held = Held()
         self._cap = int(cfg.worker_connections)
+        self._tmp_dir = cfg.tmp_upload_dir
+        self._allows_sendfile = cfg.sendfile is not False
         self._is_multiprocess = cfg.workers > 1
-        self._facts = [
-            (environ.Listener.from_sockname(listener.getsockname()), listener)
+        self._by_listener = {
+            listener: self._make_door(
+                listener, environ.Listener.from_sockname(listener.getsockname())
+            )
             for listener in worker.sockets
-        ]
+        }
         self._doors = list(worker.sockets)
         # Under TLS there is nothing to take over.
         if exchange is not None and self.context is None:
@@ -73,6 +94,17 @@ class Admission:
         self._retry_at = math.inf
 
     # -- doors -------------------------------------------------------------------------------------
+
+    def _make_door(self, listener: Any, facts: environ.Listener) -> _Door:
+        base = environ.base_environ(
+            self._policy,
+            facts,
+            _NOBODY,
+            multithread=self._worker.IS_MULTITHREAD,
+            multiprocess=self._is_multiprocess,
+            file_wrapper=FileWrapper,
+        )
+        return _Door(listener, base, facts)
 
     def open(self) -> None:
         """Report who knocks, unless the worker is full."""
@@ -88,27 +120,26 @@ class Admission:
 
     def accept(self, listener: Any) -> Channel | None:
         """Take one connection; None when a sibling was faster or there is no room."""
+        door = self._by_listener[listener]
         try:
-            sock, addr = listener.accept()
+            fd, addr = door.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return None
         except OSError as exc:
             self._run_short(f"cannot accept: {exc}")
             return None
+        sock = socket.socket(*door.kind, fileno=fd)
         sock.setblocking(False)
-        facts = next(facts for facts, known in self._facts if known is listener)
         talk = connection.Connection(self._policy, Peer.from_address(addr))
         try:
-            return self._make(sock, listener, facts, addr, talk)
+            return self._make(sock, door, addr, talk)
         except OSError as exc:
             # A TLS socket cannot be made of a connection that was reset while it waited outside.
             self._log.debug("Ignored premature client disconnection. %s", exc)
             sock.close()
             return None
 
-    def _make(
-        self, sock: Any, listener: Any, facts: Any, addr: Any, talk: connection.Connection
-    ) -> Channel:
+    def _make(self, sock: Any, door: _Door, addr: Any, talk: connection.Connection) -> Channel:
         if self.context is not None:
             # The handshake is a step like the others: it must not hold the worker.
             sock = self.context.wrap_socket(
@@ -117,17 +148,9 @@ class Admission:
                 do_handshake_on_connect=False,
                 suppress_ragged_eofs=self._cfg.suppress_ragged_eofs,
             )
-        talk.base_environ = environ.base_environ(
-            self._policy,
-            facts,
-            talk.peer,
-            sock,
-            multithread=self._worker.IS_MULTITHREAD,
-            multiprocess=self._is_multiprocess,
-            file_wrapper=FileWrapper,
-        )
-        channel = self._kind(sock, listener, addr, talk, self._held, self._cfg.tmp_upload_dir)
-        channel.allows_sendfile = self._cfg.sendfile is not False
+        talk.base_environ = environ.base_environ_of(door.base, talk.peer, sock)
+        channel = self._kind(sock, door.listener, addr, talk, self._held, self._tmp_dir)
+        channel.allows_sendfile = self._allows_sendfile
         grants = self._worker
         channel.attend(grants.notify, grants.PATIENCE_SECONDS, grants.PATIENCE_RATE)
         if self.context is not None:
@@ -145,9 +168,8 @@ class Admission:
         exchange = self._exchange
         if exchange is None or channel.is_tls or channel.outbox is not None:
             return False
-        facts = next(facts for facts, known in self._facts if known is channel.listener)
         try:
-            message, fds = handover.pack(channel, facts)
+            message, fds = handover.pack(channel, self._by_listener[channel.listener].facts)
         except Exception as exc:
             self._log.debug("A connection cannot move: %s", exc)
             return False
@@ -179,9 +201,11 @@ class Admission:
             return None
         sock.setblocking(False)
         talk.attach(self._policy)
-        # A reload may have taken the listener away; its connections live on.
-        listener = next((one for known, one in self._facts if known == facts), self._doors[0])
-        channel = self._make(sock, listener, facts, addr, talk)
+        door = next((door for door in self._by_listener.values() if door.facts == facts), None)
+        if door is None:
+            # A reload has taken the listener away; its connections live on.
+            door = self._make_door(self._doors[0], facts)
+        channel = self._make(sock, door, addr, talk)
         channel.state = State(state)
         channel.deadline = deadline
         channel.began = began

@@ -10,6 +10,7 @@ Nothing here waits but the application, and nothing here knows where a client's 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -37,6 +38,10 @@ class _AlreadyHandled:
 
 #: what an application returns that has spoken on ``environ["gunicorn.socket"]`` itself
 ALREADY_HANDLED = _AlreadyHandled()
+
+
+# An attribute of an enumeration takes three times as long as a name.
+_KEEP, _CLOSE = Outcome.KEEP, Outcome.CLOSE
 
 
 class Dispatcher:
@@ -76,7 +81,7 @@ class Dispatcher:
             if not worker.alive or self._closes:
                 response.must_close = True
             response.run(worker.wsgi, variables)
-            outcome = Outcome.CLOSE if response.must_close else Outcome.KEEP
+            outcome = _CLOSE if response.must_close else _KEEP
         except LeaveNow:
             raise
         except BaseException as exc:
@@ -89,6 +94,14 @@ class Dispatcher:
         if self._post_request is not None:
             self._call_post_request(request, variables, response)
         return outcome
+
+    def end_on_return(self) -> None:
+        """In a process that the application has forked: end it when it comes back from there."""
+        self._post_request = self._end_process
+
+    def _end_process(self, *_: Any) -> None:
+        self._log.error("A child of the application comes back from a request; it ends")
+        os._exit(1)
 
     def _handle(
         self,

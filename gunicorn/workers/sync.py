@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
-from gunicorn.workers import base, handover
+from gunicorn.workers import base, forks, handover
 from gunicorn.workers.admission import Admission
 from gunicorn.workers.channel import Channel, Outcome, State
 from gunicorn.workers.dispatch import Dispatcher
@@ -29,6 +29,9 @@ from gunicorn.workers.reactor import READ, Reactor
 from gunicorn.workers.steps import Steps
 
 __all__ = ["SyncWorker"]
+
+# What every request passes: an attribute of an enumeration takes three times as long as a name.
+_SERVE, _CLOSE = State.SERVE, Outcome.CLOSE
 
 
 class SyncWorker(base.Worker):
@@ -117,6 +120,13 @@ class SyncWorker(base.Worker):
         self._idle_at: Any = [0.0] if exchange is None else exchange.idle_at
         self._place = 0 if exchange is None else exchange.place(self.age)
         self._idle_at[self._place] = -self._steps.now
+        forks.cut_off_children(self, self._descriptors, self._dispatcher.end_on_return)
+
+    def _descriptors(self) -> list[int]:
+        """Give the descriptors by which this worker knows its clients and siblings."""
+        exchange = self._exchange
+        own = [] if exchange is None else [exchange.taker.fileno(), exchange.giver.fileno()]
+        return [*self._reactor.items, self._reactor.epoll.fileno(), *own]
 
     def _tear_down(self) -> None:
         if self._watcher is not None:
@@ -286,11 +296,13 @@ class SyncWorker(base.Worker):
 
     def _serve(self, channel: Channel, request: Request) -> None:
         channel.request = request
-        channel.state = State.SERVE
-        channel.outcome = Outcome.CLOSE
-        others = len(self._reactor.items) - (1 if channel.mask else 0)
-        if others or self._ready > 1 or self._steps.again:
-            self._have_watched()
+        channel.state = _SERVE
+        channel.outcome = _CLOSE
+        watcher = self._watcher
+        if watcher is None or not watcher.is_wanted:
+            others = len(self._reactor.items) - (1 if channel.mask else 0)
+            if others or self._ready > 1 or self._steps.again:
+                self._have_watched()
         slot = self.tmp
         addr, port, _ = channel.connection.peer
         began = slot.begin_request(request.method, request.path, addr, port)
@@ -312,19 +324,17 @@ class SyncWorker(base.Worker):
 
     def _have_watched(self) -> None:
         """See to it that others are helped if this request takes long."""
-        watcher = self._watcher
-        if watcher is None or not watcher.is_wanted:
-            if watcher is not None:
-                watcher.is_replaced = True
-            self._watcher = handover.Watcher(
-                self._gate, lambda: self._serving, self._reactor.wait, self._help_others
-            )
-            try:
-                self._watcher.start()
-            except RuntimeError as exc:
-                # No thread to be had: the others wait, and are helped next time.
-                self._watcher = None
-                self.log.debug("Nobody watches over this request: %s", exc)
+        if self._watcher is not None:
+            self._watcher.is_replaced = True
+        self._watcher = handover.Watcher(
+            self._gate, lambda: self._serving, self._reactor.wait, self._help_others
+        )
+        try:
+            self._watcher.start()
+        except RuntimeError as exc:
+            # No thread to be had: the others wait, and are helped next time.
+            self._watcher = None
+            self.log.debug("Nobody watches over this request: %s", exc)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve the request that was gathered from ``client``; a seam for subclasses.

@@ -51,7 +51,9 @@ class Gate:
         self.env = {VARIABLE: os.fspath(path)}
         return self
 
-    def next_arrival(self) -> Waiting:
+    def next_arrival(self, timeout: float = DEADLINE) -> Waiting:
+        """Wait for the next request. Raises TimeoutError."""
+        self._listener.settimeout(timeout)
         sock, _ = self._listener.accept()
         sock.settimeout(DEADLINE)
         waiting = Waiting(sock)

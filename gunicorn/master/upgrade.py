@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from gunicorn import sock
 from gunicorn.errors import ExitStatus
-from gunicorn.master import inheritance, reloads
+from gunicorn.master import children, inheritance, reloads
 from gunicorn.master.phases import SIGNALS, Phase
 from gunicorn.system import daemonize, signals
 
@@ -53,12 +53,13 @@ class Upgrades(reloads.Reloads):
         former = self.inheritance.former_pid
         return bool(former) and os.getppid() == former
 
-    def reexec(self) -> None:
-        """Start the successor, unless there are two masters already."""
+    def reexec(self) -> str | None:
+        """Start the successor, unless there are two masters already; None, or why not."""
         if not self.is_alone:
             other = self.reexec_pid or self.inheritance.former_pid
-            self.log.warning("USR2 ignored: there is another master already (pid:%s)", other)
-            return
+            refusal = f"there is another master already (pid:{other})"
+            self.log.warning("USR2 ignored: %s", refusal)
+            return refusal
         self._step_aside()
         try:
             with signals.blocked():
@@ -66,11 +67,13 @@ class Upgrades(reloads.Reloads):
                 if pid == 0:
                     self._be_successor()
         except OSError as exc:
-            self.log.error("cannot start another master: %s", exc.strerror)
+            refusal = f"cannot start another master: {exc.strerror}"
+            self.log.error(refusal)
             self._step_back()
-            return
+            return refusal
         self.reexec_pid = pid
         self.log.info("Another master is starting (pid:%s)", pid)
+        return None
 
     def _step_aside(self) -> None:
         """Leave our names to the successor."""
@@ -105,6 +108,12 @@ class Upgrades(reloads.Reloads):
         self.app.set_environment({})
         os.environ.update(self._notifier.variables())
         os.environ.update(inheritance.variables_for(self.LISTENERS, self.pid))
+
+    def send_away(self, child: children.Child, signum: int, deadline: float, reason: str) -> None:
+        """Tell a worker to go; without haste where the successor serves meanwhile."""
+        if self.reexec_pid:
+            child.worker.tmp.mark_succeeded()
+        super().send_away(child, signum, deadline, reason)
 
     # -- how it goes on ----------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """What a worker and its master share: a page of memory, and a pipe for what needs words.
 
-The worker writes, the master reads; no other direction exists. Everything that happens per
-request is a store into the page, so it costs no system call. The pipe carries what happens once:
-ready, failed, log files reopened. The page knows nothing of HTTP and judges nothing:
+The worker writes, the master reads; of the other direction there is one word. Everything that
+happens per request is a store into the page, so it costs no system call. The pipe carries what
+happens once: ready, failed, log files reopened. The page knows nothing of HTTP and judges nothing:
 ``master/watchdog.py`` does.
 """
 
@@ -22,6 +22,8 @@ __all__ = ["Current", "Report", "WorkerSlot"]
 # Places in the page, in units of 8 bytes. An aligned store of 8 bytes is one store on every machine
 # CPython runs the mmap module on, so a reader sees the old value or the new one.
 _BEAT = 0
+#: the one word of the master's: not zero when another master goes on in place of this one
+_SUCCEEDED = 1
 
 # The current request: method, address and port of the peer, path; then the instant it began, or how
 # long the last one took, below zero, when there is none. Longer texts are cut off by the packing,
@@ -179,6 +181,11 @@ class WorkerSlot:
         """Ask the master for a successor; the worker goes on serving until it is told to stop."""
         self._send({"kind": "replace"})
 
+    @property
+    def is_succeeded(self) -> bool:
+        """Whether new connections are another master's, so that there is time for those we have."""
+        return self._instants[_SUCCEEDED] != 0
+
     def keep_worker_side(self) -> None:
         """After the fork, in the worker: the reading end is the master's."""
         if self._reader >= 0:
@@ -193,6 +200,10 @@ class WorkerSlot:
             pass  # the master is gone; the worker will notice by its parent, not here
 
     # -- master side -------------------------------------------------------------------------------
+
+    def mark_succeeded(self) -> None:
+        """Tell the worker, before it is told to go, that another master goes on."""
+        self._instants[_SUCCEEDED] = 1.0
 
     def last_update(self) -> float:
         """Give the monotonic instant of the last beat."""

@@ -279,10 +279,10 @@ class AsyncWorker(base.Worker):
     def _end_idle(self, has_time: bool) -> None:
         """Wake the connections that only wait for a request, so that they end.
 
-        ``has_time``: those that have never sent one are left alone, theirs is on the way.
+        ``has_time``: it is not yet over for those whose request is on the way.
         """
         for talk in list(self._talks):
-            if talk.is_idle and not (has_time and not talk.connection.requests):
+            if talk.is_idle and not has_time:
                 talk.shut(socket.SHUT_RD)
 
     def _leave_gracefully(self) -> None:
@@ -309,7 +309,7 @@ class AsyncWorker(base.Worker):
             if now >= leave_deadline:
                 self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
                 return
-            self._end_idle(now < fresh_until)
+            self._end_idle(now < fresh_until or self.tmp.is_succeeded)
             self.pause(0.02)
 
     def _stay(self, takes: bool) -> None:

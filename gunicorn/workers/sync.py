@@ -13,6 +13,7 @@ accepted stays in the kernel's queue, where any worker may take it.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -175,13 +176,15 @@ class SyncWorker(base.Worker):
         self._idle_at[self._place] = 0.0
         # A little less than the master grants, which kills at the end of it.
         deadline = self._steps.now + self.cfg.graceful_timeout * 0.95
-        fresh_until = self._steps.now + self.FRESH_SECONDS
+        # With a successor nobody waits for the end: who was promised another request has its time.
+        patience = math.inf if self.tmp.is_succeeded else self.FRESH_SECONDS
+        fresh_until = self._steps.now + patience
         wait = is_last = False
         while self._steps.now < deadline:
             if not is_last and not self._has_takers():
                 is_last = True
                 self._take_in_last()
-                fresh_until = self._steps.now + self.FRESH_SECONDS
+                fresh_until = self._steps.now + patience
             # What is ready now has begun: it is read before anything idle is closed.
             yield wait
             for channel in list(items.values()):
@@ -192,26 +195,26 @@ class SyncWorker(base.Worker):
             wait = True
             self._interval = handover.TICK if self._steps.now < fresh_until else 0.5
             self._tend()
-        self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
+        if any(channel.state is not State.IDLE for channel in items.values()):
+            self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
 
     def _part_with(self, channel: Channel, has_time: bool) -> None:
         """Give an idle connection to a sibling, so that its client notices nothing, or close it.
 
-        Between two requests a client expects its connection to end at any time; before the first it
-        does not, and its request is on the way.
+        Where nobody stays it is given the time for a request that is on the way, and the answer
+        says that it was the last.
         """
-        is_fresh = not channel.connection.requests
-        if not channel.is_tls and self._has_takers():
-            if self._admission.give(channel):
-                return
-            # The queue is full for the moment: siblings are taking.
-            is_fresh = True
-        if not (is_fresh and has_time):
+        if not channel.is_tls and self._has_takers() and self._admission.give(channel):
+            return
+        if not has_time:
             self._steps.close(channel)
 
     def _has_takers(self) -> bool:
         """Whether a sibling stays that takes over connections, or new ones."""
-        return self._exchange is not None and self._exchange.has_takers(self._steps.now)
+        # those of the successor do not know us, and our own are told to go as well
+        if self._exchange is None or self.tmp.is_succeeded:
+            return False
+        return self._exchange.has_takers(self._steps.now)
 
     def _take_in_last(self) -> None:
         """Take in who waits outside when nobody stays who would: the kernel would reset them.

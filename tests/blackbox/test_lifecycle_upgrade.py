@@ -262,3 +262,24 @@ def test_user_s_signal_to_reopen_logs_reaches_both_masters() -> None:
             pass
         server.wait_log("Handling signal: usr1", start=0, count=2)
         stop_successor(server, new)
+
+
+@pytest.mark.parametrize("worker_class", ["sync", "gthread"])
+def test_kept_connection_has_its_time_when_another_master_goes_on(worker_class: str) -> None:
+    """Who was promised another request sends it to the old program, and is told it was the last."""
+    flags = ("--keep-alive", "60", "--worker-class", worker_class)
+    with serving(*flags) as server, server.connect() as used:
+        used.send(get())
+        assert used.read_response().body == b"old %d" % server.pid
+        (server.directory / "shop.py").write_text(APP.format(word="new"))
+        new = upgrade(server)
+        with server.log_contains("Handling signal: term"):
+            server.signal(signal.SIGTERM)
+        while server.get().body != b"new %d" % new:
+            pass
+        used.send(get())
+        last = used.read_response()
+        assert last.body == b"old %d" % server.pid
+        assert last.get("Connection") == "close"
+        assert server.wait() == 0
+        stop_successor(server, new)

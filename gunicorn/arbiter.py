@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import gunicorn
 from gunicorn import sock
 from gunicorn.errors import ConfigError, ExitStatus, HaltServer
-from gunicorn.master import commands, confirm, control, generation, phases, upgrade
+from gunicorn.master import commands, confirm, control, generation, phases, rehearsal
 from gunicorn.master.phases import Phase
 from gunicorn.pidfile import Pidfile
 from gunicorn.system import clock, daemonize, proctitle, signals
@@ -37,7 +37,7 @@ STATUS_SECONDS = 5.0
 LAST_SECONDS = 5.0
 
 
-class Arbiter(upgrade.Upgrades):
+class Arbiter(rehearsal.Rehearsals):
     """The master of one server; ``run()`` ends with the process."""
 
     WORKER_BOOT_ERROR = int(ExitStatus.WORKER_BOOT)
@@ -352,7 +352,7 @@ class Arbiter(upgrade.Upgrades):
         # The new one first: if it cannot be had, the old one stays.
         fresh = control.ControlSocket(path, mode, self._selector, handle) if path else None
         if self._control is not None:
-            self._control.close()
+            self._control.close(heir=fresh)
         self._control = fresh
 
     # -- reopening logs ----------------------------------------------------------------------------

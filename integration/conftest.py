@@ -1,7 +1,7 @@
 """Which machines the tests have, and what is on them.
 
 `machine_of(suite)`   a booted Debian with nothing of ours on it; each call boots another one
-`packages`            the directory of the built .debs
+`packages`            the directory of the built .debs; `newer_packages` are of a later version
 `fleet`               one machine per suite, kept for the whole run: the packages installed with
                       apt-get, the welcome site, a Django project as site `shop`, a Flask
                       application in a virtualenv as site `blog`, nginx before both
@@ -28,6 +28,8 @@ from integration.machine import Machine, cgroup_hierarchies
 from integration.nspawn_backend import host_of
 
 TREE = Path(__file__).resolve().parent.parent
+VERSION = "2026.11.0"
+NEWER = "2026.12.1"
 NEEDED = ("mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "setpriv", "dpkg-buildpackage")
 
 
@@ -62,6 +64,22 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(built)
     directory = tmp_path_factory.mktemp("packages")
     subprocess.run([TREE / "scripts/build-packages", directory], check=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def newer_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The .debs of this tree as they would be with the version `NEWER`."""
+    tree = tmp_path_factory.mktemp("newer") / "tree"
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "_build")
+    shutil.copytree(TREE, tree, symlinks=True, ignore=left_out)
+    for name in ("gunicorn/__init__.py", "debian/changelog"):
+        file = tree / name
+        text = file.read_text()
+        assert text.count(VERSION) == 1
+        file.write_text(text.replace(VERSION, NEWER))
+    directory = tmp_path_factory.mktemp("newer-packages")
+    subprocess.run([tree / "scripts/build-packages", directory], check=True)
     return directory
 
 

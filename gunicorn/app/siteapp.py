@@ -32,8 +32,15 @@ class SiteApplication(base.Application):
 
     site: Site
 
-    def __init__(self, name: str, paths: Paths | None = None, rules: Rules = ROOT_ONLY) -> None:
+    def __init__(
+        self,
+        name: str,
+        paths: Paths | None = None,
+        rules: Rules = ROOT_ONLY,
+        only_checks: bool = False,
+    ) -> None:
         self.name = name
+        self.only_checks = only_checks
         self.paths = paths or Paths()
         self.rules = rules
         super().__init__(prog="gunicorn")
@@ -97,6 +104,7 @@ class SiteApplication(base.Application):
             "pidfile": str(self.paths.pidfile(site.name)),
             "control_socket": str(self.paths.control(site.name)),
             "daemon": False,
+            "check_config": self.only_checks,
             # we are that user already; a name would be looked up and switched to again
             "user": os.geteuid(),
             "group": os.getegid(),

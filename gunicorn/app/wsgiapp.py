@@ -108,6 +108,11 @@ def run(prog: str | None = None) -> None:
             from gunicorn.app.siteapp import SiteApplication  # the init layer is not for everybody
 
             serve(lambda: SiteApplication(site))
+        # What the site's master asks of the program on disk before it makes way for it.
+        case ["--site", site, "--check-config"]:
+            from gunicorn.app.siteapp import SiteApplication
+
+            serve(lambda: SiteApplication(site, only_checks=True))
         case _:
             serve(lambda: WSGIApplication(USAGE, prog=name))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import gunicorn
-from gunicorn.master import children, control, phases, scoreboard
+from gunicorn.master import children, control, generation, phases, rehearsal, scoreboard
 from gunicorn.master.generation import Asker, ReloadError
 from gunicorn.system import clock
 
@@ -18,6 +18,7 @@ class Server(Protocol):
     pid: int
     generation: int
     started_at: float
+    reexec_pid: int
     phase: phases.Phase
     children: children.Children
     LISTENERS: list[Any]
@@ -26,6 +27,8 @@ class Server(Protocol):
 
     def ask_reload(self, asker: Asker) -> None: ...
     def ask_reopen(self, answer: Any) -> None: ...
+    def ask_check(self, answer: rehearsal.Answer) -> None: ...
+    def reexec(self) -> str | None: ...
     def begin_stop(self, graceful: bool) -> None: ...
     def handle_ttin(self) -> None: ...
     def handle_ttou(self) -> None: ...
@@ -86,6 +89,19 @@ class Commands:
             lambda done, reason: reply({"ok": True} if done else _refusal(reason))
         )
 
+    def check(self, request: dict[str, Any], reply: control.Reply) -> None:
+        def answer(said: str | None) -> None:
+            if said is None:
+                reply({"ok": True})
+            else:
+                reply(_refusal(generation.last_line(said)) | {"traceback": said})
+
+        self.server.ask_check(answer)
+
+    def upgrade(self, request: dict[str, Any], reply: control.Reply) -> None:
+        refusal = self.server.reexec()
+        reply(_refusal(refusal) if refusal else {"ok": True, "pid": self.server.reexec_pid})
+
     def workers(self, request: dict[str, Any], reply: control.Reply) -> None:
         change = request.get("change")
         if change not in (1, -1) or isinstance(change, bool):
@@ -112,6 +128,8 @@ COMMANDS = {
     "status": Commands.status,
     "reload": Commands.reload,
     "reopen": Commands.reopen,
+    "check": Commands.check,
+    "upgrade": Commands.upgrade,
     "workers": Commands.workers,
     "stop": Commands.stop,
 }

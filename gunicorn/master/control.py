@@ -1,18 +1,12 @@
 """The control socket: who may speak to the master asks and is answered, one JSON object per line.
 
-Protocol 1. A connection carries one request and its answer. Requests:
-
-    {"command": "status"}                     -> {"ok": true, "protocol": 1, "pid": ...,
-    "workers": [...], ...} {"command": "reload"}                     -> when the verdict is known:
-    {"ok": true, "generation": 2} {"command": "reopen"}                     -> when the master and
-    every worker have reopened their logs {"command": "workers", "change": 1 | -1}  -> {"ok":
-    true, "workers": 3} {"command": "stop", "graceful": true}     -> {"ok": true}, then the server
-    stops
+Protocol 1. A connection carries one request, ``{"command": NAME, ...}``, and its answer, which may
+come much later: a reload is answered when its verdict is known. What can be asked is the table at
+the end of ``commands.py``, for people in docs/reference/control-socket.rst.
 
 A failure is ``{"ok": false, "error": "one line"}``, with ``"traceback"`` where there is one.
 Peers other than root and the user of the master are refused. Nothing here waits: a slow peer
-costs a descriptor until its deadline. What the commands do is ``commands.py``; this file only
-carries them.
+costs a descriptor until its deadline.
 """
 
 from __future__ import annotations
@@ -89,13 +83,18 @@ class ControlSocket:
         for peer in self._peers:
             peer.sock.close()
 
-    def close(self) -> None:
-        """Stop listening; the path and the peers go."""
+    def close(self, heir: ControlSocket | None = None) -> None:
+        """Stop listening; the path goes. So do the peers, unless there is a socket to keep them."""
         sock.remove_unix(self.path, self._inode)
         self._selector.unregister(self._listener)
         self._listener.close()
         for peer in list(self._peers):
-            peer.close()
+            if heir is None:
+                peer.close()
+            else:
+                peer.forget = heir._peers.discard
+        if heir is not None:
+            heir._peers |= self._peers
 
 
 class _Peer:
@@ -112,7 +111,7 @@ class _Peer:
         self.sock = accepted
         self._selector = selector
         self._handle = handle
-        self._forget = forget
+        self.forget = forget
         self._deadline: float | None = deadline
         self._inbox = b""
         self._outbox = b""
@@ -182,7 +181,7 @@ class _Peer:
             self._is_closed = True
             self._selector.unregister(self.sock)
             self.sock.close()
-            self._forget(self)
+            self.forget(self)
 
 
 def _is_allowed(accepted: socket.socket) -> bool:

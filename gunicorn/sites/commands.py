@@ -115,6 +115,17 @@ COMMANDS: tuple[Command, ...] = (
         "is not ok. ``systemctl reload gunicorn`` does the same.",
     ),
     Command(
+        "upgrade",
+        "upgrade:upgrade",
+        "move running sites to the server and the Python that are installed now",
+        for_root=True,
+        arguments=(_SOME,),
+        more="Every site is checked before any is touched: its master tries the new program as the "
+        "site's user, in its sandbox. Those that pass move without losing a request; the others "
+        "stay on the process they have, and are listed. 1 when there are any. The package does "
+        "this itself after it was upgraded or downgraded, and when Python was.",
+    ),
+    Command(
         "enable",
         "manage:enable",
         "let sites start with the system, and start them",

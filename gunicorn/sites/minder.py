@@ -57,6 +57,8 @@ class Minder:
     start_timeout: float | None = 90.0
     state: State = State.DOWN
     pid: int | None = None
+    #: the process group it began, which stays the site's when another master takes over
+    group: int | None = None
     failures: int = 0
     restarts: int = 0
     exit_status: int = 0
@@ -102,7 +104,7 @@ class Minder:
     def spawned(self, pid: int, now: float) -> None:
         """Take note of a new master."""
         self.state = State.STARTING
-        self.pid = pid
+        self.pid = self.group = pid
         self.text = ""
         self.deadline = None if self.start_timeout is None else now + self.start_timeout
 
@@ -120,6 +122,11 @@ class Minder:
             self.state = State.UP
             self.deadline = None
             self._up_since = now
+
+    def succeeded_by(self, pid: int) -> None:
+        """Take note that the master hands over to another one, and then ends."""
+        if self.state is State.UP:
+            self.pid = pid
 
     def exited(self, status: int, now: float) -> Action | None:
         """Take note that the master is gone; ``status`` is ``os.waitstatus_to_exitcode``'s."""

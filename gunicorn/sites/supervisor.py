@@ -153,6 +153,9 @@ class Supervisor:
                 continue
             if "STATUS" in message.values:
                 minder.text = plain(message.values["STATUS"])[:200]
+            successor = message.values.get("MAINPID", "")
+            if successor.isdigit() and _group_of(int(successor)) == minder.group:
+                minder.succeeded_by(int(successor))
             if message.values.get("READY") == "1" and minder.state is State.STARTING:
                 minder.ready(time.monotonic())
                 self.say(f"site {minder.name}: ready, pid {minder.pid}")
@@ -170,7 +173,7 @@ class Supervisor:
                 return
             minder = by_pid.get(found.si_pid)
             if minder is not None:
-                _kill_group(found.si_pid)
+                _kill_group(minder)
             _, status = os.waitpid(found.si_pid, 0)
             if minder is not None:
                 self._bury(minder, os.waitstatus_to_exitcode(status))
@@ -209,7 +212,7 @@ class Supervisor:
             self._signal(minder, signal.SIGTERM)
         elif action is Action.KILL and minder.pid is not None:
             self.say(f"site {minder.name}: pid {minder.pid} did not end in time, killing")
-            _kill_group(minder.pid)
+            _kill_group(minder)
 
     def _signal(self, minder: Minder, signum: int) -> None:
         if minder.pid is not None:
@@ -283,14 +286,27 @@ def _children() -> list[int]:
     return [int(word) for word in words]
 
 
-def _kill_group(pid: int) -> None:
-    """Kill what is left of a site: the session its master began, workers and their children."""
+def _group_of(pid: int) -> int | None:
+    """Tell the process group; nobody can put a process into that of another site."""
     try:
-        os.killpg(pid, signal.SIGKILL)
+        return os.getpgid(pid)
+    except (ProcessLookupError, OverflowError):
+        return None
+
+
+def _kill_group(minder: Minder) -> None:
+    """Kill what is left of a site: the session its master began, workers and their children.
+
+    The master is our child and not yet reaped, so that neither number is somebody else's.
+    """
+    assert minder.pid is not None
+    assert minder.group is not None
+    try:
+        os.killpg(minder.group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass  # nobody left, or not yet in a session of its own
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(minder.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
 

@@ -114,3 +114,11 @@ def test_a_late_ready_of_a_stopping_master_changes_nothing() -> None:
     minder.stop(now=1)
     minder.ready(now=2)
     assert minder.state is State.STOPPING
+
+
+def test_a_master_that_hands_over_is_no_death() -> None:
+    minder = running()
+    minder.succeeded_by(200)
+    assert (minder.pid, minder.group, minder.state) == (200, 100, State.UP)
+    minder.exited(-9, now=GOOD_SERVICE + 1)
+    assert minder.state is State.WAITING

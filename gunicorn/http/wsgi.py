@@ -152,6 +152,8 @@ class Response:
         known = self._head
         if known is None:
             raise AssertionError("The application sent a body before calling start_response()")
+        # First: a signal to go that comes from here on must not take back what the head promises.
+        self.headers_sent = True
         chunked = self.response_length is None and self.is_chunked()
         if self.upgrade:
             # what is spoken next is not HTTP: there is no next request
@@ -165,7 +167,6 @@ class Response:
         if chunked:
             self.chunked = True
             connection += response.CHUNKED_FIELD
-        self.headers_sent = True
         head = known.to_bytes(connection)
         return head if self.version >= (1, 1) else b"HTTP/1.0" + head[8:]
 

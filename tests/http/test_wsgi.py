@@ -372,6 +372,24 @@ def test_forced_close_is_told() -> None:
     assert b"\r\nConnection: close\r\n" in sink.sends[-1]
 
 
+def test_signal_while_the_head_is_made_takes_back_no_promise() -> None:
+    """A client that read "keep-alive" sends its next request: into a closed connection."""
+
+    class Interrupted(wsgi.Response):
+        def should_close(self) -> bool:
+            judged = super().should_close()
+            if not self.headers_sent:  # as a worker's handler of TERM asks
+                self.force_close()
+            return judged
+
+    sink = Sink()
+    response = Interrupted(answer(app([b"a"], length(1))).response.req, sink)
+    response.start_response("200 OK", [length(1)])(b"a")
+    response.close()
+    assert b"\r\nConnection: keep-alive\r\n" in sink.wire
+    assert not response.must_close
+
+
 def test_early_hints() -> None:
     found = answer(app([b"a"], length(1)))
     sink = Sink()

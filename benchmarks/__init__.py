@@ -8,5 +8,6 @@ figure is ever a test. Nothing here knows our server from the inside: it is one 
     probes      CPU and memory from /proc        wrk       the load generator and its report
     servers     start a peer on its core         measure   rounds, interleaved over the peers
     table       medians, ratios, text, JSON, RST
+    classes     every worker class            held      long polls and WebSockets
     crowd, slow_clients    two thousand slow clients against one worker
 """

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from benchmarks import measure, table
-from benchmarks.peers import PEERS, Peer, build_baseline, default_home
+from benchmarks.peers import PEERS, USUAL, Peer, build_baseline, default_home
 from benchmarks.scenarios import SCENARIOS
 
 #: A load average before the run above which its figures are coloured by others.
@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--home", type=Path, default=default_home(), help=argparse.SUPPRESS)
     parser.add_argument("--scenarios", type=_names_of(SCENARIOS), default=list(SCENARIOS))
-    parser.add_argument("--peers", type=_names_of(PEERS), default=list(PEERS))
+    parser.add_argument("--peers", type=_names_of(PEERS), default=USUAL)
     parser.add_argument(
         "--baseline", type=Path, metavar="TREE", help="another working tree of ours to measure too"
     )

@@ -112,8 +112,38 @@ def _waitress(launch: Launch) -> list[str]:
     return ["waitress-serve", f"--listen={launch.host}:{launch.port}", APP]
 
 
+def _cheroot(launch: Launch) -> list[str]:
+    address = ["--bind", f"{launch.host}:{launch.port}"]
+    return ["cheroot", *address, "--threads", "4", APP]
+
+
 def _bjoern(launch: Launch) -> list[str]:
     return ["python", "-c", _BJOERN.format(host=launch.host, port=launch.port)]
+
+
+#: the worker classes that ours and PyPI's gunicorn both have: options, and a word about them
+CLASSES = {
+    "sync": ((), ""),
+    "gthread": (("--threads", "4"), "4 threads"),
+    "gevent": ((), ""),
+    "eventlet": ((), ""),
+    "gevent_pywsgi": ((), "gevent's own HTTP"),
+    "tornado": ((), ""),
+}
+
+#: a word about PyPI's, where it is not the same
+_NOTES = {"sync": "closes every connection", "tornado": "tornado's own HTTP"}
+
+
+def _of_class(kind: str) -> tuple[Peer, Peer]:
+    """Return the rows of one worker class: ours, which imports the clone, and PyPI's."""
+    options, note = CLASSES[kind]
+    command = _gunicorn("--worker-class", kind, *options)
+    ours = Peer(f"ours-{kind}", "peers", "gunicorn", command, note=note, import_path=str(CLONE))
+    note = _NOTES.get(kind, note)
+    # Releases from 26 on have no eventlet: that class has a virtualenv of its own.
+    venv = "gunicorn-eventlet" if kind == "eventlet" else "gunicorn"
+    return ours, Peer(f"gunicorn-{kind}", venv, "gunicorn", command, note=note)
 
 
 PEERS = {
@@ -121,34 +151,21 @@ PEERS = {
     for peer in (
         # Our row borrows the interpreter of the peers' virtualenv and imports the clone.
         Peer(OURS, "peers", "gunicorn", _gunicorn(), import_path=str(CLONE)),
-        Peer(
-            "ours-gthread",
-            "peers",
-            "gunicorn",
-            _gunicorn("--worker-class", "gthread", "--threads", "4"),
-            note="4 threads",
-            import_path=str(CLONE),
-        ),
-        Peer(
-            "gunicorn-sync",
-            "gunicorn",
-            "gunicorn",
-            _gunicorn("--worker-class", "sync"),
-            note="closes every connection",
-        ),
-        Peer(
-            "gunicorn-gthread",
-            "gunicorn",
-            "gunicorn",
-            _gunicorn("--worker-class", "gthread", "--threads", "4"),
-            note="4 threads",
-        ),
+        *(peer for kind in CLASSES for peer in _of_class(kind) if peer.name != "ours-sync"),
         Peer("granian", "peers", "granian", _granian),
         Peer("uwsgi", "peers", "uWSGI", _uwsgi, note="closes unannounced, hence errors"),
         Peer("waitress", "peers", "waitress", _waitress, has_access_log=False, note="4 threads"),
+        Peer("cheroot", "peers", "cheroot", _cheroot, has_access_log=False, note="4 threads"),
         Peer("bjoern", "peers", "bjoern", _bjoern, has_access_log=False, note="C"),
     )
 }
+
+#: who is asked when nobody is named
+USUAL = [
+    name
+    for name in PEERS
+    if name != "cheroot" and name.partition("-")[2] in ("", "sync", "gthread")
+]
 
 
 def build_baseline(tree: Path) -> Peer:

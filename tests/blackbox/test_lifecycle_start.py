@@ -6,7 +6,6 @@ import dataclasses
 import os
 import socket
 import stat
-import time
 
 import pytest
 
@@ -302,16 +301,19 @@ def test_umask_decides_who_may_connect(mask: str, mode: int) -> None:
 
 
 def test_idle_server_does_not_spin() -> None:
-    """B#19: without a timeout there is no heartbeat, but still something to wait for.
-
-    This one takes the time it is about.
-    """
-    with Server(HELLO, "--timeout", "0") as server:
+    """B#19: without a timeout there is no heartbeat, but still something to wait for."""
+    with Server(HELLO, "--timeout", "0", env={"WATCHDOG_USEC": "300000"}) as server:
         assert server.get().status == 200
         pids = [server.pid, *server.worker_pids()]
-        before = sum(map(processes.cpu_seconds, pids))
-        time.sleep(1)
-        assert sum(map(processes.cpu_seconds, pids)) - before < 0.25
+        # Each ping is a turn of the master's loop; one that waited lasts a second.
+        count = server.notifications.count("WATCHDOG=1")
+        server.wait_notification("WATCHDOG=1", count + 1)
+        before = [(processes.cpu_seconds(pid), processes.wakeups(pid)) for pid in pids]
+        server.wait_notification("WATCHDOG=1", count + 3)
+        for pid, (cpu, wakeups) in zip(pids, before, strict=True):
+            # Who never waits is never woken, but uses the processor.
+            assert processes.cpu_seconds(pid) - cpu < 0.25
+            assert processes.wakeups(pid) - wakeups < 40
 
 
 def test_unix_socket_goes_with_the_server() -> None:

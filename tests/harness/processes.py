@@ -34,6 +34,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def wakeups(pid: int) -> int:
+    """Give how often ``pid`` has waited for something so far, and gone on."""
+    text = (PROC / str(pid) / "status").read_text()
+    return int(text.partition("\nvoluntary_ctxt_switches:")[2].split(None, 1)[0])
+
+
 def resident_bytes(pid: int) -> int:
     """Give the memory of ``pid`` that is in use now."""
     pages = int((PROC / str(pid) / "statm").read_text().split()[1])

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.harness import Gate, Server, ServerFailed
+from tests.harness import DEADLINE, Gate, Server, ServerFailed
 from tests.harness.control import ask
 
 PID = "tests.apps.basic:pid"
@@ -315,27 +317,82 @@ def on_starting(server):
 
 
 def test_ready_is_told_when_every_worker_is() -> None:
-    with Server(HELLO, "--workers", "3") as server:
-        told = server.notifications
-        assert told.count("READY=1") == 1
-        server.wait_notification(
-            "STATUS=generation 1: 3 of 3 workers ready, 0 busy, 0.0 requests/s"
+    slow = (
+        "from tests.apps import gate\ngate.pass_gate()\nfrom tests.apps.gate import application\n"
+    )
+    with Gate() as gate:
+        server = Server("shop", "--workers", "2", files={"shop.py": slow}, env=gate.env)
+        heard: list[str] = []
+
+        def let_in() -> None:
+            first, second = gate.next_arrival(), gate.next_arrival()
+            first.let_go()
+            server.wait_notification(
+                "STATUS=generation 1: 1 of 2 workers ready, 0 busy, 0.0 requests/s"
+            )
+            heard.extend(server.notifications)
+            second.let_go()
+
+        thread = threading.Thread(target=let_in)
+        thread.start()
+        with server:
+            thread.join()
+            assert heard and "READY=1" not in heard
+            server.wait_notification(
+                "STATUS=generation 1: 2 of 2 workers ready, 0 busy, 0.0 requests/s"
+            )
+            assert server.notifications.count("READY=1") == 1
+
+
+def test_status_line_tells_who_is_busy_and_how_many_come() -> None:
+    line = re.compile(r"STATUS=generation 1: 1 of 1 workers ready, (\d+) busy, (.+) requests/s")
+
+    def figures() -> list[tuple[int, float]]:
+        heard = filter(None, map(line.fullmatch, server.notifications))
+        return [(int(found[1]), float(found[2])) for found in heard]
+
+    with Gate() as gate, Server(GATED, env=gate.env) as server, server.connect() as connection:
+        while not any(rate > 1 for _, rate in figures()):
+            server.get()
+        connection.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        waiting = gate.next_arrival()
+        count = len(figures())
+        assert server._watch.wait_for(
+            lambda: any(busy == 1 for busy, _ in figures()[count:]), DEADLINE
         )
+        waiting.let_go()
+        assert connection.read_response().status == 200
 
 
 def test_reload_is_told_to_the_service_manager() -> None:
     with controlled() as server:
+        before = time.monotonic_ns() // 1000
         assert ask(server, command="reload")["ok"] is True
         server.wait_notification("READY=1", 2)
         told = server.notifications
         begun = told.index("RELOADING=1")
-        assert told[begun + 1].startswith("MONOTONIC_USEC=")
+        name, _, value = told[begun + 1].partition("=")
+        assert name == "MONOTONIC_USEC"
+        assert before <= int(value) <= time.monotonic_ns() // 1000
         assert "READY=1" in told[begun:]
 
 
-def test_watchdog_of_the_service_manager_is_fed() -> None:
-    with Server(HELLO, env={"WATCHDOG_USEC": "300000"}) as server:
+def test_watchdog_of_the_service_manager_is_fed_by_the_loop_of_the_master() -> None:
+    """Not by a thread of its own: a loop that hangs must be noticed."""
+    hanging = "def on_reload(server):\n    from tests.apps import gate\n    gate.pass_gate()\n"
+    with (
+        Gate() as gate,
+        controlled(conf=hanging, env={"WATCHDOG_USEC": "300000", **gate.env}) as server,
+    ):
         server.wait_notification("WATCHDOG=1", 2)
+        server.signal(signal.SIGHUP)
+        waiting = gate.next_arrival()
+        count = server.notifications.count("WATCHDOG=1")
+        assert not server._watch.wait_for(
+            lambda: server.notifications.count("WATCHDOG=1") > count, 1.5
+        )
+        waiting.let_go()
+        server.wait_notification("WATCHDOG=1", count + 1)
 
 
 def test_failure_is_told_on_standard_error_when_the_log_is_a_file() -> None:

@@ -33,6 +33,10 @@ class FileHandler(logging.Handler):
         self.baseFilename = os.path.abspath(path)  # noqa: PTH100
         self._owner = owner
         self._mirrors: list[int] = []
+        #: lines that could not be written since the last that could, and why
+        self._lost, self._reason = 0, ""
+        #: the last of them was written in part
+        self._is_torn = False
         try:
             self.fd = fds.open_log(self.baseFilename, owner)
         except OSError as exc:
@@ -55,11 +59,28 @@ class FileHandler(logging.Handler):
             self.handleError(record)
 
     def write_line(self, line: str) -> None:
-        """Append one line, whole. A full disk loses the line, never the request."""
+        """Append one line, whole. A full disk loses the line, never the request.
+
+        How many were lost is said in the error log, as soon as a line can be written again.
+        """
+        data = (line + "\n").encode("utf-8", "backslashreplace")
+        if self._is_torn:
+            data = b"\n" + data
+        sent = 0
         try:
-            fds.write_all(self.fd, (line + "\n").encode("utf-8", "backslashreplace"))
-        except OSError:
-            pass
+            while sent < len(data):
+                sent += os.write(self.fd, data[sent:])
+        except OSError as exc:
+            self._lost += 1
+            self._reason = exc.strerror or str(exc)
+            if sent:
+                self._is_torn = data[sent - 1 : sent] != b"\n"
+            return
+        if self._lost:
+            lost, self._lost, self._is_torn = self._lost, 0, False
+            logging.getLogger("gunicorn.error").warning(
+                "%d lines of %s are lost: %s", lost, self.baseFilename, self._reason
+            )
 
     def reopen(self) -> OSError | None:
         """Follow the path to the file it names now; on error the present file stays in use."""
@@ -68,6 +89,7 @@ class FileHandler(logging.Handler):
         except OSError as exc:
             return exc
         os.dup2(fresh, self.fd, inheritable=False)
+        self._is_torn = False
         for fd in self._mirrors:
             os.dup2(fresh, fd)
         os.close(fresh)

@@ -116,6 +116,14 @@ def say_remarks(context: Context, names: Iterable[str] = ()) -> None:
                 context.say(line)
 
 
+def with_processes(context: Context, names: Iterable[str]) -> list[str]:
+    """Pick the sites of which there are processes, whether they serve, start or end."""
+    units = look_at_units(context, {}, set(names)) if names else {}
+    if context.has_systemd:
+        return [name for name in units if context.systemd.pids(name)]
+    return [name for name, unit in units.items() if unit.pid]
+
+
 def questions(context: Context, names: Iterable[str], request: dict[str, object]) -> list[Question]:
     """Address a request to sites, each to be asked as the owner of its run directory.
 

@@ -36,6 +36,13 @@ class NotRunningError(TalkError):
     """Nobody listens: the site is not running."""
 
 
+class EndedError(TalkError):
+    """The site ended, or its master did, before it had answered."""
+
+    def __init__(self) -> None:
+        super().__init__("ended while it was asked")
+
+
 @dataclass(frozen=True)
 class Question:
     """One request to one site, asked as the site's user."""
@@ -69,7 +76,7 @@ def ask(path: str, request: dict[str, Any], timeout: float) -> dict[str, Any]:
         except TimeoutError:
             raise TalkError(f"gave no answer within {timeout:g} seconds") from None
         except OSError as error:
-            raise TalkError(f"ended while it was asked: {error.strerror or error}") from None
+            raise EndedError from error
     return parse_answer(line)
 
 
@@ -82,7 +89,7 @@ def _read_line(sock: socket.socket, deadline: float) -> bytes:
         sock.settimeout(left)
         chunk = sock.recv(65536)
         if not chunk:
-            raise TalkError("ended while it was asked")
+            raise EndedError
         data += chunk
         if len(data) > MAX_ANSWER:
             raise TalkError("gave an answer without end")
@@ -176,6 +183,8 @@ class _Child:
         kind, _, body = data.partition(b"\n")
         if kind == b"down":
             return NotRunningError("is not running")
+        if kind == b"ended":
+            return EndedError()
         if kind == b"error":
             return TalkError(plain(body.decode("utf-8", "replace")))
         if kind != b"answer":
@@ -205,6 +214,8 @@ def _answer_in_child(question: Question, timeout: float) -> bytes:
         answer = ask(question.path, question.request, timeout)
     except NotRunningError:
         return b"down\n"
+    except EndedError:
+        return b"ended\n"
     except TalkError as error:
         return b"error\n" + str(error).encode()
     # Compact, cleaned and bounded: a pipe takes 64 KiB at once and our reader drains it.

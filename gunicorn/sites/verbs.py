@@ -17,10 +17,12 @@ from gunicorn.sites import sync as syncing
 from gunicorn.sites.context import Context, Status
 from gunicorn.sites.fleet import Broken, odd_files, read_any, site_names
 from gunicorn.sites.paths import SUFFIX, UMBRELLA, name_problem, unit_of
-from gunicorn.sites.talk import NotRunningError, TalkError
+from gunicorn.sites.talk import EndedError, NotRunningError, TalkError
 
 #: seconds a site may take to confirm that every worker writes to the new files
 _REOPEN_PATIENCE = 15.0
+#: before a site that is starting or ending is asked again
+_PAUSE = 0.1
 #: seconds a reload may take without systemd to limit it
 _RELOAD_PATIENCE = 600.0
 
@@ -217,24 +219,39 @@ def reopen_logs(context: Context, options: argparse.Namespace) -> int:
     whatever lies where its control socket would be; one that runs and does not confirm is a
     failure, so that logrotate does not compress a file that is still written to.
     """
-    asked = survey.questions(context, survey.sites_with_directory(context), {"command": "reopen"})
+    silent = _reopen(context, survey.sites_with_directory(context))
+    alive = survey.with_processes(context, silent)
+    for name in alive:
+        context.say(f"site {name} {silent[name]}; its logs were not reopened")
+    return Status.FAILED if alive else Status.DONE
+
+
+def _reopen(context: Context, names: list[str]) -> dict[str, str]:
+    """Ask all sites, and give the reason of each that does not confirm.
+
+    One that does not listen, but has processes, is starting or ending: it may have opened the old
+    file a moment ago, or its workers still write to it, so it is asked again until it answers or
+    nothing of it is left.
+    """
     silent: dict[str, str] = {}
-    for name, answer in sorted(talk.ask_all(asked, _REOPEN_PATIENCE).items()):
-        if isinstance(answer, NotRunningError):
-            continue
-        if isinstance(answer, TalkError):
-            silent[name] = str(answer)
-        elif answer.get("ok") is not True:
-            silent[name] = f"refused: {answer.get('error') or 'no reason'}"
-    if not silent:
-        return Status.DONE
-    verdict = Status.DONE
-    units = survey.look_at_units(context, {}, set(silent))
-    for name, reason in silent.items():
-        if name in units and units[name].pid:
-            context.say(f"site {name} {reason}; its logs were not reopened")
-            verdict = Status.FAILED
-    return verdict
+    deadline = time.monotonic() + _REOPEN_PATIENCE
+    while names:
+        asked = survey.questions(context, names, {"command": "reopen"})
+        absent = {}
+        for name, answer in sorted(talk.ask_all(asked, _REOPEN_PATIENCE).items()):
+            if isinstance(answer, (NotRunningError, EndedError)):
+                absent[name] = str(answer)
+            elif isinstance(answer, TalkError):
+                silent[name] = str(answer)
+            elif answer.get("ok") is not True:
+                silent[name] = f"refused: {answer.get('error') or 'no reason'}"
+        names = survey.with_processes(context, absent)
+        if time.monotonic() >= deadline:
+            silent.update({name: absent[name] for name in names})
+            break
+        if names:
+            time.sleep(_PAUSE)
+    return silent
 
 
 def run(context: Context, options: argparse.Namespace) -> int:

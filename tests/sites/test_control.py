@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gunicorn.sites import survey, talk, verbs
+from gunicorn.sites.systemctl import Outcome, Systemd
+from gunicorn.sites.talk import EndedError, NotRunningError, Question
 from tests.sites.conftest import GOOD, Machine
 from tests.sites.test_sync import FakeSystemd, FakeUnit
 
@@ -123,6 +126,46 @@ def test_rotation_succeeds_when_no_site_runs(ctl, machine: Machine) -> None:
     machine.paths.run_dir("shop").mkdir()
     machine.paths.control("shop").write_text("not even a socket")
     assert ctl("reopen-logs") == (0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_left", "expected"),
+    [
+        ([NotRunningError("x"), EndedError(), {"ok": True}], True, (0, [])),
+        ([NotRunningError("x")], False, (0, [])),
+        (
+            [{"ok": False, "error": "disk full"}],
+            True,
+            (1, ["site shop refused: disk full; its logs were not reopened"]),
+        ),
+        (
+            [NotRunningError("is not running")] * 100,
+            True,
+            (1, ["site shop is not running; its logs were not reopened"]),
+        ),
+    ],
+)
+def test_rotation_waits_for_a_site_that_is_starting_or_ending(
+    ctl, machine: Machine, monkeypatch: pytest.MonkeyPatch, answers, is_left: bool, expected
+) -> None:
+    """What it has opened may be the file that was just renamed."""
+    left = list(answers)
+    question = Question("shop", "/x", 1, 1, {})
+    monkeypatch.setattr(survey, "questions", lambda *_: [question])
+    monkeypatch.setattr(talk, "ask_all", lambda *_: {"shop": left.pop(0)})
+    monkeypatch.setattr(verbs, "_PAUSE", 0.0)
+    monkeypatch.setattr(verbs, "_REOPEN_PATIENCE", 0.0 if len(answers) > 50 else 30.0)
+    monkeypatch.setattr(Systemd, "pids", lambda self, site: [77] if is_left else [])
+
+    def systemctl(command: list[str]) -> Outcome:
+        if "list-units" in command:
+            return Outcome(0, "gunicorn@shop.service loaded deactivating stop-sigterm\n", "")
+        return Outcome(0, "Id=gunicorn@shop.service\nActiveState=deactivating\n", "")
+
+    machine.paths.run_dir("shop").mkdir()
+    status, _, said = ctl("reopen-logs", systemd=systemctl)
+    assert (status, said) == expected
+    assert left == [] or len(left) > 50
 
 
 def test_prepare_leaves_a_refusal_to_the_main_process(ctl, machine: Machine) -> None:

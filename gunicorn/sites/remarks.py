@@ -6,6 +6,7 @@ date. Reads the site file and the file system, as the site's user where the site
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from gunicorn.sites import account as accounts
@@ -16,12 +17,42 @@ from gunicorn.sites.site import Site, SiteError
 
 def of_site(site: Site, paths: Paths, pid: int) -> list[str]:
     """Give a line for everything that a running site has and that is out of date."""
-    stale = stale_secrets(site, paths.credential(site.name, envfile.CREDENTIAL), pid)
+    lines = [
+        two_masters(paths.pidfile(site.name), pid),
+        full_disk(paths.log_dir(site.name)),
+        stale_secrets(site, paths.credential(site.name, envfile.CREDENTIAL), pid),
+    ]
     try:
         found = certificates.look(site, accounts.account_of(site), loads=False)
+        lines += found.problems + found.warnings
     except SiteError:
-        return [stale] if stale else []  # the account is somebody else's to complain about
-    return [*([stale] if stale else []), *found.problems, *found.warnings]
+        pass  # the account is somebody else's to complain about
+    return [line for line in lines if line is not None]
+
+
+def two_masters(pidfile: Path, pid: int) -> str | None:
+    """Say that an upgrade in place (USR2) is under way: the older master has moved its pidfile."""
+    if not os.path.lexists(f"{pidfile}.oldbin"):
+        return None
+    return (
+        f"two masters serve, an upgrade in place is under way: kill -TERM {pid} leaves the new one "
+        "alone, kill -TERM of the new one goes back"
+    )
+
+
+def full_disk(directory: Path) -> str | None:
+    """Say that nothing can be written to a directory of logs any more; None when it can."""
+    try:
+        room = os.statvfs(directory)
+    except OSError:
+        return None
+    # some file systems have no fixed number of files, and tell 0 of 0
+    if room.f_bavail and (room.f_favail or not room.f_files):
+        return None
+    return (
+        f"its disk is full, lines of its logs are lost: df -h {directory} (and df -i); the log "
+        "says how many when there is room again"
+    )
 
 
 def stale_secrets(site: Site, copy: Path, pid: int) -> str | None:

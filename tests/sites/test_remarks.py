@@ -143,3 +143,18 @@ def test_verbs_and_listings_say_it(
     status, _, said = ctl("check", "shop", systemd=systemctl)
     assert status == 78
     assert "the certificate expired on " in said[0]
+
+
+def test_a_full_disk_and_two_masters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert remarks.full_disk(tmp_path) is None
+    assert remarks.full_disk(tmp_path / "none") is None
+    room = os.statvfs(tmp_path)
+    full = os.statvfs_result([*room[:4], 0, *room[5:]])
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+    line = remarks.full_disk(tmp_path)
+    assert line is not None
+    assert line.startswith("its disk is full, lines of its logs are lost: df -h ")
+    pidfile = tmp_path / "gunicorn.pid"
+    assert remarks.two_masters(pidfile, 7) is None
+    (tmp_path / "gunicorn.pid.oldbin").write_text("7")
+    assert "kill -TERM 7 leaves the new one alone" in (remarks.two_masters(pidfile, 7) or "")

@@ -257,6 +257,11 @@ class WorkerSlot:
 
     # -- both --------------------------------------------------------------------------------------
 
+    def part(self) -> None:
+        """In a process that is no worker but has the share of one: have no part in it any more."""
+        self.close()
+        self._use_page(mmap.mmap(-1, mmap.PAGESIZE))
+
     def fileno(self) -> int:
         """Give this side's end of the pipe: readable in the master when a report has come."""
         return self._writer if self._writer >= 0 and self._reader < 0 else self._reader

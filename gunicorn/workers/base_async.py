@@ -30,7 +30,7 @@ from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
 from gunicorn.http.wsgi import FileWrapper
-from gunicorn.workers import base, deadline, handover
+from gunicorn.workers import base, deadline, forks, handover
 from gunicorn.workers.channel import RESET, Outcome
 from gunicorn.workers.dispatch import ALREADY_HANDLED, Dispatcher, Handled
 from gunicorn.workers.talk import Talk
@@ -85,6 +85,9 @@ class AsyncWorker(base.Worker):
         #: a request was late: others serve, or will
         self._is_condemned = False
         self._stay(True)
+        #: this is a child that the application has forked
+        self._is_child = False
+        forks.cut_off_children(self, self.descriptors, self._become_child)
 
     # -- a connection ------------------------------------------------------------------------------
 
@@ -325,6 +328,16 @@ class AsyncWorker(base.Worker):
         """Whether some connection is still served."""
         return bool(self._talks)
 
+    def _become_child(self) -> None:
+        self._is_child = True
+        self._dispatcher.end_on_return()
+
+    def descriptors(self) -> list[int]:
+        """Give the descriptors by which this worker knows its clients and siblings."""
+        exchange = self.exchange
+        own = [] if exchange is None else [exchange.taker.fileno(), exchange.giver.fileno()]
+        return [*(talk.sock.fileno() for talk in self._talks), *own]
+
     def stop_accepting(self) -> None:
         """Leave whoever knocks to the siblings, from now on."""
         raise NotImplementedError
@@ -352,6 +365,8 @@ class AsyncWorker(base.Worker):
         A hub that is blocked comes to no beat, so the master notices.
         """
         self.pause(self._interval)
+        if self._is_child:
+            return True  # of no worker: it ends when the application ends it
         self.notify()
         if not self._is_condemned:
             self._stay(True)

@@ -10,6 +10,7 @@ Nothing here waits but the application, and nothing here knows where a client's 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -93,6 +94,14 @@ class Dispatcher:
         if self._post_request is not None:
             self._call_post_request(request, variables, response)
         return outcome
+
+    def end_on_return(self) -> None:
+        """In a process that the application has forked: end it when it comes back from there."""
+        self._post_request = self._end_process
+
+    def _end_process(self, *_: Any) -> None:
+        self._log.error("A child of the application comes back from a request; it ends")
+        os._exit(1)
 
     def _handle(
         self,

@@ -32,6 +32,9 @@ __all__ = ["EventletWorker"]
 class EventletWorker(AsyncWorker):
     """A green thread for each of up to ``worker_connections`` connections per listener."""
 
+    #: a green socket for each listener
+    _doors: Any = ()
+
     def patch(self) -> None:
         """Patch the standard library except ``os``; overriders may patch drivers as well."""
         hubs.use_hub()
@@ -48,9 +51,10 @@ class EventletWorker(AsyncWorker):
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
         self._pools = [GreenPool(self.cfg.worker_connections) for _ in self.sockets]
+        self._doors = [_green(listener) for listener in self.sockets]
         self._acceptors = [
-            eventlet.spawn(self._accept, _green(listener), listener, pool)
-            for listener, pool in zip(self.sockets, self._pools, strict=True)
+            eventlet.spawn(self._accept, door, listener, pool)
+            for door, listener, pool in zip(self._doors, self.sockets, self._pools, strict=True)
         ]
         while self.beat():
             pass
@@ -73,6 +77,9 @@ class EventletWorker(AsyncWorker):
                 continue
             pool.spawn_n(self.handle, listener, client, addr)
             eventlet.sleep(0)
+
+    def descriptors(self) -> list[int]:
+        return [*super().descriptors(), *(door.fileno() for door in self._doors)]
 
     def stop_accepting(self) -> None:
         for acceptor in self._acceptors:

@@ -31,6 +31,7 @@ from gevent.server import StreamServer
 from gunicorn import SERVER_SOFTWARE
 from gunicorn.http.errors import ClientDisconnected
 from gunicorn.workers.base_async import AsyncWorker
+from gunicorn.workers.forks import ending_children
 
 __all__ = [
     "BASE_WSGI_ENV",
@@ -63,6 +64,8 @@ class GeventWorker(AsyncWorker):
     server_class: Any = None
     #: its ``handler_class``
     wsgi_handler: Any = None
+    #: a server for each listener
+    _servers: Any = ()
 
     def patch(self) -> None:
         """Patch the standard library; overriders may patch drivers as well."""
@@ -112,6 +115,9 @@ class GeventWorker(AsyncWorker):
             **secured,
         )
 
+    def descriptors(self) -> list[int]:
+        return [*super().descriptors(), *(server.socket.fileno() for server in self._servers)]
+
     def stop_accepting(self) -> None:
         for server in self._servers:
             # A pool that was full starts it again when it has room.
@@ -120,8 +126,11 @@ class GeventWorker(AsyncWorker):
 
     def take_in_last(self) -> None:
         for server, pool in zip(self._servers, self._pools, strict=True):
-            while not pool.full() and (visitor := server.do_read()) is not None:
-                server.do_handle(*visitor)
+            try:
+                while not pool.full() and (visitor := server.do_read()) is not None:
+                    server.do_handle(*visitor)
+            except OSError as exc:
+                self.log.warning("cannot accept: %s", exc)
 
     @staticmethod
     def current_green() -> Any:
@@ -213,6 +222,10 @@ class GeventPyWSGIWorker(GeventWorker):
 
     server_class = PyWSGIServer
     wsgi_handler = PyWSGIHandler
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi = ending_children(self.wsgi)
 
     def _end_idle(self, has_time: bool) -> None:
         for server in self._servers:

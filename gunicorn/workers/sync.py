@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
-from gunicorn.workers import base, handover
+from gunicorn.workers import base, forks, handover
 from gunicorn.workers.admission import Admission
 from gunicorn.workers.channel import Channel, Outcome, State
 from gunicorn.workers.dispatch import Dispatcher
@@ -121,6 +121,15 @@ class SyncWorker(base.Worker):
         self._idle_at: Any = [0.0] if exchange is None else exchange.idle_at
         self._place = 0 if exchange is None else exchange.place(self.age)
         self._idle_at[self._place] = -self._steps.now
+        forks.cut_off_children(self, self._descriptors, self._dispatcher.end_on_return)
+
+    def _descriptors(self) -> list[int]:
+        """Give the descriptors by which this worker knows its clients and siblings."""
+        exchange = self._exchange
+        own = [] if exchange is None else [exchange.taker.fileno(), exchange.giver.fileno()]
+        # A client that sent its request at once is not among the items.
+        client = [] if self.answering is None else [self.answering.sock.fileno()]
+        return [*client, *self._reactor.items, self._reactor.epoll.fileno(), *own]
 
     def _tear_down(self) -> None:
         if self._watcher is not None:

@@ -30,6 +30,7 @@ from gevent.server import StreamServer
 
 from gunicorn import SERVER_SOFTWARE
 from gunicorn.http.errors import ClientDisconnected
+from gunicorn.workers import deadline
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.forks import ending_children
 
@@ -217,6 +218,17 @@ class PyWSGIServer(pywsgi.WSGIServer):  # type: ignore[misc]
         super().handle(sock, address or ("127.0.0.1", next(self._unix_peers)))
 
 
+class _Served:
+    """A request of gevent's own server, as ``deadline.UnderWay`` knows requests."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.request = self.connection = self
+        self.method = environ["REQUEST_METHOD"]
+        self.path = str(environ.get("RAW_URI") or environ["PATH_INFO"]).partition("?")[0]
+        self.peer = (environ.get("REMOTE_ADDR", ""), environ.get("REMOTE_PORT", ""), False)
+        self.started = 0.0
+
+
 class GeventPyWSGIWorker(GeventWorker):
     """gevent's own HTTP server, for handlers that are subclasses of its."""
 
@@ -225,7 +237,28 @@ class GeventPyWSGIWorker(GeventWorker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        self.wsgi = ending_children(self.wsgi)
+        self._answering = deadline.UnderWay(self.tmp, 0)
+        self.wsgi = self._counting(ending_children(self.wsgi))
+
+    def _counting(self, application: Any) -> Any:
+        """Return ``application`` so that its requests are counted, and shown to the master.
+
+        A request counts as served when the application returns: pieces that it yields afterwards
+        are between gevent's server and the client.
+        """
+
+        def counting(environ: Any, start_response: Any) -> Any:
+            self.nr += 1
+            if self.nr == self.max_requests:
+                self.ask_replacement()
+            item = _Served(environ)
+            self._answering.begin(item)
+            try:
+                return application(environ, start_response)
+            finally:
+                self._answering.end(item, time.monotonic())
+
+        return counting
 
     def _end_idle(self, has_time: bool) -> None:
         for server in self._servers:

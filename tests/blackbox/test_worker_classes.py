@@ -75,7 +75,8 @@ def test_row(fleet: Fleet, kind: str, name: str) -> None:
         pytest.param(kind, case, id=f"{kind}-{case.__name__}")
         for kind in OTHERS
         for case in LIFE
-        if kind in GREEN or case is signals_module.test_graceful_timeout_ends_the_waiting
+        if kind in (*GREEN, "tornado")
+        or case is signals_module.test_graceful_timeout_ends_the_waiting
     ],
 )
 def test_life(monkeypatch: pytest.MonkeyPatch, kind: str, case: Callable[..., None]) -> None:

@@ -9,31 +9,34 @@ This file knows requests and responses only by the attributes that the atoms rea
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
-from collections.abc import Callable, Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping
 
 from gunicorn.system import clock
 
-__all__ = ["AtomsMapping", "Format", "atoms", "escape"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+    from typing import Any
 
-#: reads one atom of (resp, req, environ, request_time)
-Atom = Callable[[Any, Any, Mapping[str, Any], timedelta], str]
+    #: reads one atom of (resp, req, environ, request_time)
+    Atom = Callable[[Any, Any, Mapping[str, Any], timedelta], str]
+
+__all__ = ["AtomsMapping", "Format", "atoms", "escape"]
 
 stamp = clock.Stamp(clock.access_stamp)
 
-_CONVERSION = re.compile(r"%(?:%|\((?P<name>[^()]*(?:\([^()]*\))?[^()]*)\)s)")
-_UNSAFE = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029]')
+# Compiled when they are first needed: a start without an access log does not wait for them.
+_CONVERSION = r"%(?:%|\((?P<name>[^()]*(?:\([^()]*\))?[^()]*)\)s)"
+_UNSAFE = r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029]'
 _TICKS_PER_DAY = 86_400_000_000
 
 
 def escape(value: str) -> str:
     r"""Make ``value`` harmless between double quotes, as Apache does: ``\"`` and ``\x0a``."""
-    return _UNSAFE.sub(_escaped, value)
+    return re.sub(_UNSAFE, _escaped, value)
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -60,9 +63,11 @@ def _user(resp: Any, req: Any, environ: Mapping[str, Any], span: timedelta) -> s
     scheme, _, token = (environ.get("HTTP_AUTHORIZATION") or "").partition(" ")
     if scheme.lower() != "basic":
         return "-"
+    import base64  # few clients say who they are
+
     try:
         text = base64.b64decode(token.strip().encode("latin-1"), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
+    except ValueError:  # binascii.Error is one
         return "-"
     return text.partition(":")[0] or "-"
 
@@ -164,7 +169,7 @@ class Format:
             names.append(match["name"])
             return "%s"
 
-        template = _CONVERSION.sub(place, text)
+        template = re.sub(_CONVERSION, place, text)
         # What the pattern did not take must not look like a conversion to the operator below.
         try:
             template % tuple(names)
@@ -189,7 +194,7 @@ class Format:
         return self._template % tuple(map(escape, values))
 
 
-class AtomsMapping(dict[str, Any]):
+class AtomsMapping(dict[str, object]):
     """The values of one request for a ``%`` format: escaped, and a dash for the unknown.
 
     The public ``atoms_wrapper_class``: subclasses of the logger replace it.

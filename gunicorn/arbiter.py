@@ -17,15 +17,18 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
 
 import gunicorn
 from gunicorn import sock
 from gunicorn.errors import ConfigError, ExitStatus, HaltServer
-from gunicorn.master import commands, confirm, control, generation, phases, rehearsal
+from gunicorn.master import confirm, generation, phases, rehearsal
 from gunicorn.master.phases import Phase
 from gunicorn.pidfile import Pidfile
 from gunicorn.system import clock, daemonize, proctitle, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 __all__ = ["Arbiter"]
 
@@ -347,10 +350,13 @@ class Arbiter(rehearsal.Rehearsals):
     def open_control(self) -> None:
         """Have the control socket that the configuration names. Raises ConfigError."""
         path = self._named(getattr(self.cfg, "control_socket", None))
-        handle = commands.Commands(self).handle
-        mode = self.cfg.control_socket_mode if path else 0
-        # The new one first: if it cannot be had, the old one stays.
-        fresh = control.ControlSocket(path, mode, self._selector, handle) if path else None
+        fresh = None
+        if path:
+            from gunicorn.master import commands, control  # many servers have no such socket
+
+            # The new one first: if it cannot be had, the old one stays.
+            handle, mode = commands.Commands(self).handle, self.cfg.control_socket_mode
+            fresh = control.ControlSocket(path, mode, self._selector, handle)
         if self._control is not None:
             self._control.close(heir=fresh)
         self._control = fresh

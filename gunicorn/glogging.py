@@ -12,11 +12,14 @@ import logging
 import os
 import threading
 import traceback
-from datetime import timedelta
-from typing import Any
 
-from gunicorn import accesslog, logfiles, syslog
+from gunicorn import accesslog, logfiles
 from gunicorn.system import clock, fds, identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from typing import Any
 
 __all__ = ["Logger"]
 
@@ -66,7 +69,9 @@ class Logger:
         self.access_handlers: list[logging.Handler] = []
         self.logfile: str | None = None
         self.lock = threading.Lock()
+        #: compiled by the first line: few servers write an access log
         self._format: accesslog.Format | None = None
+        self._is_compiled = False
         self._access_handler: Handler | None = None
         self.cfg = cfg
         self.setup(cfg)
@@ -84,7 +89,7 @@ class Logger:
         else:
             self._setup_as_set(cfg)
         self.cfg = cfg
-        self._format = self._compile(cfg.access_log_format)
+        self._is_compiled = False
 
     def _setup_as_set(self, cfg: Any) -> None:
         """Set up by the settings, a logging configuration not being among them."""
@@ -149,6 +154,8 @@ class Logger:
         return logfiles.FileHandler(target, owner)
 
     def _make_syslog_handler(self, cfg: Any, which: str) -> logging.Handler:
+        from gunicorn import syslog  # few servers log there
+
         name = cfg.syslog_prefix or cfg.proc_name
         # What ends a tag for syslogs must not be in it.
         tag = "".join(c if c.isalnum() or c in "._-/" else "." for c in f"gunicorn.{name}.{which}")
@@ -235,6 +242,9 @@ class Logger:
         if not logger.hasHandlers() or not logger.isEnabledFor(logging.INFO):
             return
         try:
+            if not self._is_compiled:
+                self._format = self._compile(self.cfg.access_log_format)
+                self._is_compiled = True
             if self._format is None:
                 atoms = self.atoms(resp, req, environ, request_time)
                 line = self.cfg.access_log_format % self.atoms_wrapper_class(atoms)

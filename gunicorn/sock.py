@@ -16,14 +16,15 @@ import socket
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from gunicorn import util
 from gunicorn.errors import ConfigError
 from gunicorn.system import identity
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from typing import Any, ClassVar
 
 __all__ = [
     "Address",

@@ -13,7 +13,6 @@ import atexit
 import functools
 import socket
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
 from gunicorn import accesslog
 from gunicorn.config import endpoints
@@ -86,8 +85,10 @@ def sender_for(address: str, prefix: str, tags: str) -> Sender:
     return sender
 
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     _Base = Logger
+    from typing import Any
 else:
     _Base = object
 

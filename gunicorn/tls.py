@@ -7,9 +7,12 @@ here touches a connection: the handshake is the worker's business.
 from __future__ import annotations
 
 import ssl
-from typing import Any
 
 from gunicorn.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["server_context"]
 

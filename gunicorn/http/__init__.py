@@ -23,9 +23,10 @@ This package uses no socket and no ``os``, and knows nothing of workers or setti
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gunicorn.http.message import Request
     from gunicorn.http.parser import RequestParser
 

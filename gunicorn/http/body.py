@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from typing import Protocol, SupportsIndex
+
+from gunicorn.shapes import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import SupportsIndex
 
 _BLOCK = 8192
 

@@ -13,8 +13,6 @@ waits.
 
 from __future__ import annotations
 
-from typing import Any
-
 from gunicorn.http import body, errors, framing, head, proxy
 from gunicorn.http.body import EMPTY
 from gunicorn.http.decoders import Chunked, Length
@@ -22,6 +20,10 @@ from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
 from gunicorn.http.requestline import RequestLine, read_request_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _new_request = Request.__new__
 

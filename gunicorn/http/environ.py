@@ -13,15 +13,19 @@ environment or asks a socket anything.
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
 
 from gunicorn import SERVER_SOFTWARE
 from gunicorn.http import errors, grammar
 from gunicorn.http.limits import Policy, environ_key
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
+from gunicorn.shapes import NamedTuple
 
-Environ = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Environ = dict[str, Any]
 
 #: What REMOTE_ADDR and REMOTE_PORT say of a peer on a Unix socket.
 _UNIX_ADDR = "127.0.0.1"

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _BUFFERED = (io.BufferedReader, io.BufferedRandom)
 

@@ -13,15 +13,20 @@ Nothing here reads, waits, or knows where bytes come from.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from gunicorn.http import errors, framing, grammar
 from gunicorn.http.limits import Policy, environ_key
 from gunicorn.http.requestline import parse_request_line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Template = tuple[dict[str, Any] | None, tuple[int, int], dict[str, Any]]
+
 Buffer = bytes | bytearray
 
-_FOLD = re.compile(rb"\r\n[ \t]+")
+_FOLD = rb"\r\n[ \t]+"
 
 #: Raw field name -> environ key, for names that are tokens without underscore. Clients choose the
 #: names, so the cache is bounded: when full it starts over.
@@ -43,8 +48,6 @@ _OWN = frozenset(
     ]
 )
 
-
-Template = tuple[dict[str, Any] | None, tuple[int, int], dict[str, Any]]
 NO_TEMPLATE: Template = (None, (0, 0), {})
 
 
@@ -203,7 +206,7 @@ def _split_fields(block: bytes, policy: Policy) -> _Split:
     if policy.permit_obsolete_folding and (b"\r\n " in block or b"\r\n\t" in block):
         HeadScan(policy, in_fields=True).advance(block + b"\r\n\r\n")
         # RFC 9112, 5.2: a fold stands for blanks
-        block = _FOLD.sub(b" ", block)
+        block = re.sub(_FOLD, b" ", block)
     lines = block.decode("latin-1").split("\r\n")
     if (
         # the CRLFs we split at are the only forbidden bytes

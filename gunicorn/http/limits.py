@@ -6,17 +6,20 @@ settings files; values it clamps are those the manual says behave as another val
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, cast
-
 from gunicorn.http.proxy import Trust
+from gunicorn.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    HeaderMap = Literal["drop", "refuse", "dangerous"]
 
 #: The manual: "a number from 0 (unlimited) to 8190"; more behaves as 8190.
 MAX_LINE = 8190
 MAX_FIELDS = 32768
 #: What "unlimited" means for one line: still no way to make a worker swallow all memory.
 UNLIMITED_LINE = 1 << 20
-
-HeaderMap = Literal["drop", "refuse", "dangerous"]
 
 
 def _line_limit(value: int) -> int:
@@ -93,7 +96,7 @@ class Policy(NamedTuple):
             permit_unconventional_http_version=cfg.permit_unconventional_http_version,
             casefold_http_method=cfg.casefold_http_method,
             forwarder_headers=frozenset(name.upper() for name in cfg.forwarder_headers),
-            header_map=cast(HeaderMap, cfg.header_map),
+            header_map=cfg.header_map,
             forwarders=Trust(cfg.forwarded_allow_ips),
             scheme_headers=_environ_keys(cfg.secure_scheme_headers),
             forwarded_for=environ_key(forwarded_for) if forwarded_for else "",

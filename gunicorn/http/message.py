@@ -6,10 +6,12 @@ Below this file everything is bytes; from here on text is native strings holding
 
 from __future__ import annotations
 
-from typing import Any
-
 from gunicorn.http import body as body_module
 from gunicorn.http.head import FieldBlock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Request:

@@ -7,12 +7,15 @@ does; our own workers do not come through here, they feed a Connection.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from gunicorn.http.connection import Connection, body_of
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _RECEIVE = 8192
 

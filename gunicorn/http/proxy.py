@@ -6,10 +6,11 @@ Pure: addresses come in as text, answers go out as text.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
 
 from gunicorn.http import errors
+from gunicorn.shapes import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ipaddress
 

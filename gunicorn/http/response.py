@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
 from gunicorn import SERVER
 from gunicorn.http import grammar
 from gunicorn.http.errors import ResponseError
+from gunicorn.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: The interim answer to ``Expect: 100-continue`` (RFC 9110, 15.2.1).
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

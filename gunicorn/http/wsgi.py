@@ -21,17 +21,26 @@ the connection must be closed at once, so that the client sees a broken message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Any, Protocol
-
 from gunicorn.http import environ as environ_module
 from gunicorn.http import response
-from gunicorn.http.environ import Environ, Listener
+from gunicorn.http.environ import Listener
 from gunicorn.http.files import FileWrapper, extent_of
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.proxy import Peer
+from gunicorn.shapes import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import Any
+
+    from gunicorn.http.environ import Environ
+
+    ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+    StartResponse = Callable[..., Callable[[bytes], None]]
+    Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 __all__ = [
     "FileWrapper",
@@ -42,10 +51,6 @@ __all__ = [
     "create",
     "default_environ",
 ]
-
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
-StartResponse = Callable[..., Callable[[bytes], None]]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 #: Up to here head, body and chunk framing are joined into one piece: a copy is cheaper than a
 #: second system call or a vector.

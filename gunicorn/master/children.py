@@ -9,7 +9,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from signal import SIGTERM
-from typing import Any, NamedTuple
+
+from gunicorn.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "Aborted",

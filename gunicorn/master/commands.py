@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 import gunicorn
 from gunicorn.master import children, control, generation, phases, rehearsal, scoreboard
 from gunicorn.master.generation import Asker, ReloadError
+from gunicorn.shapes import Protocol
 from gunicorn.system import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["COMMANDS", "Commands", "Server"]
 

@@ -17,23 +17,26 @@ import selectors
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any
 
 from gunicorn import sock
 from gunicorn.errors import ConfigError
 from gunicorn.system import clock
 
-__all__ = ["PROTOCOL", "ControlSocket", "Handle", "Reply"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Reply = Callable[[dict[str, Any]], None]
+    #: takes a request and the function that answers it, now or later, once
+    Handle = Callable[[dict[str, Any], Reply], None]
+
+__all__ = ["PROTOCOL", "ControlSocket"]
 
 PROTOCOL = 1
 
 REQUEST_LIMIT = 65536
 REQUEST_SECONDS = 10.0
 PEERS_LIMIT = 64
-
-Reply = Callable[[dict[str, Any]], None]
-#: takes a request and the function that answers it, now or later, once
-Handle = Callable[[dict[str, Any], Reply], None]
 
 
 class ControlSocket:

@@ -12,7 +12,6 @@ import selectors
 import signal
 import traceback
 from collections.abc import Callable
-from typing import Any
 
 from gunicorn import sock
 from gunicorn.master import (
@@ -26,6 +25,10 @@ from gunicorn.master import (
     watchdog,
 )
 from gunicorn.system import clock, procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Crew"]
 

@@ -8,10 +8,10 @@ wrote into its page. A signal that none of them explains is said to come from ou
 from __future__ import annotations
 
 import signal
-from typing import NamedTuple
 
 from gunicorn.errors import ExitStatus
 from gunicorn.master.children import Child, State
+from gunicorn.shapes import NamedTuple
 from gunicorn.system import signals
 from gunicorn.system.memory import Current
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 import enum
 import traceback
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
 
 from gunicorn import sock
 from gunicorn.errors import ConfigError
 from gunicorn.master import inheritance
+from gunicorn.shapes import NamedTuple, Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Asker", "Outcome", "ReloadError", "Trial", "Turnover", "last_line"]
 

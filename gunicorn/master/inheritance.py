@@ -17,11 +17,15 @@ import os
 import socket
 import stat
 from collections.abc import Iterable, MutableMapping, Sequence
-from typing import Any, NamedTuple
 
 from gunicorn import sock
 from gunicorn.errors import ConfigError
+from gunicorn.shapes import NamedTuple
 from gunicorn.system import fds, notify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["FORMER_PID", "LENT", "PASSED", "Inheritance", "name_of", "variables_for"]
 

@@ -7,7 +7,8 @@ replacing them together would take their memory twice.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from gunicorn.shapes import NamedTuple
 
 __all__ = ["Figures", "Overrun", "first_over", "is_limit_too_low", "mebibytes"]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import selectors
 import traceback
-from typing import Any
 
 from gunicorn.errors import ExitStatus, HaltServer
 from gunicorn.master import crew, generation, phases, reaping
@@ -18,6 +17,8 @@ from gunicorn.system import clock, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gunicorn.master import zygote
 
 __all__ = ["Nursery"]

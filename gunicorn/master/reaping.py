@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
 
 from gunicorn.errors import ExitStatus, HaltServer
 from gunicorn.master import (
@@ -22,6 +21,10 @@ from gunicorn.master import (
     scoreboard,
 )
 from gunicorn.system import clock, oom
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["BOOT_FAILURES", "Reaping"]
 

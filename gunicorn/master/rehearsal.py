@@ -11,12 +11,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
 
 from gunicorn.errors import ExitStatus
 from gunicorn.master import upgrade
 from gunicorn.master.phases import SIGNALS
+from gunicorn.shapes import NamedTuple
 from gunicorn.system import signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["Answer", "Rehearsals"]
 

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
 
 import gunicorn
 from gunicorn.errors import ConfigError, ExitStatus
-from gunicorn.master import control, generation, inheritance, nursery, phases
+from gunicorn.master import generation, inheritance, nursery, phases
 from gunicorn.master.phases import Phase
 from gunicorn.pidfile import Pidfile
 from gunicorn.system import clock, daemonize, notify, proctitle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gunicorn.master import control
 
 __all__ = ["Reloads"]
 

@@ -8,10 +8,13 @@ how long they take.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from gunicorn.master.children import Child, Children, State
 from gunicorn.system import durations, procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["SAMPLE_SECONDS", "Scoreboard", "describe"]
 

@@ -13,10 +13,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from gunicorn.errors import ExitStatus, explain
 from gunicorn.system import daemonize, proctitle, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["be_worker", "fork_worker"]
 

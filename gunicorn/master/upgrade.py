@@ -15,13 +15,16 @@ import os
 import signal
 import sys
 import traceback
-from typing import Any, NoReturn
 
 from gunicorn import sock
 from gunicorn.errors import ExitStatus
 from gunicorn.master import children, inheritance, reloads
 from gunicorn.master.phases import SIGNALS, Phase
 from gunicorn.system import daemonize, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 __all__ = ["Upgrades"]
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from gunicorn.shapes import NamedTuple
 
 __all__ = ["ABORT_SECONDS", "GAP_SECONDS", "Judgement", "Pulse", "Verdict", "Watchdog"]
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import random
 import signal
 import socket
 import traceback
@@ -22,11 +21,14 @@ from collections.abc import Iterable
 
 # By name: gevent puts others into the module, which would run its hub in this process.
 from os import fork, waitpid
-from typing import Any, NoReturn
 
 from gunicorn.errors import ExitStatus
 from gunicorn.master import spawn
 from gunicorn.system import clock, daemonize, identity, memory, proctitle, reaper, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 __all__ = ["Zygote", "start"]
 
@@ -259,8 +261,6 @@ def _be_between(
 def _be_worker(
     server: Any, age: int, fds: list[int], ours: tuple[Any, Any], signums: Iterable[int]
 ) -> int:
-    # Before the worker is made: it draws its jitter, and its siblings must not draw the same.
-    random.seed()
     worker = _make_worker(server, age)
     worker.tmp.attach(*fds)
 

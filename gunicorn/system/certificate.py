@@ -12,7 +12,8 @@ from __future__ import annotations
 import binascii
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple
+
+from gunicorn.shapes import NamedTuple
 
 __all__ = ["Trouble", "Validity", "read_validities", "trouble"]
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
 
 from gunicorn.errors import ConfigError, ExitStatus
 from gunicorn.system import fds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["detach", "forget_launcher", "tell_launcher"]
 

@@ -9,7 +9,8 @@ import errno
 import fcntl
 import os
 import stat
-from typing import Protocol
+
+from gunicorn.shapes import Protocol
 
 __all__ = [
     "close_on_exec",

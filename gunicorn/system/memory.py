@@ -8,13 +8,12 @@ happens once: ready, failed, log files reopened. The page knows nothing of HTTP 
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import struct
 from time import monotonic
-from typing import NamedTuple
 
+from gunicorn.shapes import NamedTuple
 from gunicorn.system.durations import PLACE_BY_BITS, PLACES, UPPER_BITS
 
 __all__ = ["Current", "Report", "WorkerSlot"]
@@ -40,8 +39,10 @@ _TOOK_AT = 512
 _TOOK_END = _TOOK_AT + PLACES * 8
 
 #: a report must fit into an empty pipe (64 KiB), or the worker would wait for the master; a
-#: character takes six bytes at worst
-_TEXT_LIMIT = 8_000
+#: character takes four bytes at worst
+_TEXT_LIMIT = 12_000
+#: what a report ends with. Not JSON: each start would load it for the one word "ready".
+_END = "\0"
 
 
 class Report(NamedTuple):
@@ -158,7 +159,7 @@ class WorkerSlot:
     def mark_ready(self) -> None:
         """Tell the master that the application is loaded and requests are taken."""
         self.notify()
-        self._send({"kind": "ready"})
+        self._send("ready")
 
     def mark_failed(self, text: str, exit_status: int) -> None:
         """Tell the master why this worker cannot boot; ``text`` is usually a traceback."""
@@ -167,19 +168,19 @@ class WorkerSlot:
         self.failed_with = int(exit_status)
         # The end of a traceback says what happened, its start only where it began.
         text = text[-_TEXT_LIMIT:]
-        self._send({"kind": "failed", "text": text, "exit_status": self.failed_with})
+        self._send("failed", self.failed_with, text)
 
     def mark_reopened(self) -> None:
         """Tell the master that this worker writes to the reopened log files."""
-        self._send({"kind": "reopened"})
+        self._send("reopened")
 
     def mark_leaving(self) -> None:
         """Tell the master that this worker accepts no new connection any more."""
-        self._send({"kind": "leaving"})
+        self._send("leaving")
 
     def ask_replacement(self) -> None:
         """Ask the master for a successor; the worker goes on serving until it is told to stop."""
-        self._send({"kind": "replace"})
+        self._send("replace")
 
     @property
     def is_succeeded(self) -> bool:
@@ -192,10 +193,10 @@ class WorkerSlot:
             os.close(self._reader)
             self._reader = -1
 
-    def _send(self, message: dict[str, object]) -> None:
+    def _send(self, kind: str, exit_status: int = 0, text: str = "") -> None:
+        message = f"{kind} {exit_status} {text.replace(_END, ' ')}{_END}"
         try:
-            line = json.dumps(message, ensure_ascii=False) + "\n"
-            os.write(self._writer, line.encode("utf-8", "replace"))
+            os.write(self._writer, message.encode("utf-8", "replace"))
         except OSError:
             pass  # the master is gone; the worker will notice by its parent, not here
 
@@ -236,7 +237,7 @@ class WorkerSlot:
 
     def read_report(self) -> Report | None:
         """Give the next report of the worker, None when there is none (yet, or any more)."""
-        while b"\n" not in self._unread:
+        while b"\0" not in self._unread:
             try:
                 chunk = os.read(self._reader, 65536)
             except (BlockingIOError, OSError):
@@ -245,9 +246,9 @@ class WorkerSlot:
                 self.ended = True
                 return None
             self._unread += chunk
-        line, _, self._unread = self._unread.partition(b"\n")
-        fields = json.loads(line)
-        return Report(fields["kind"], fields.get("text", ""), fields.get("exit_status", 0))
+        message, _, self._unread = self._unread.partition(b"\0")
+        kind, exit_status, text = message.decode().split(" ", 2)
+        return Report(kind, text, int(exit_status))
 
     def keep_master_side(self) -> None:
         """After the fork, in the master: the writing end is the worker's."""

@@ -10,7 +10,8 @@ import array
 import os
 import socket
 from collections.abc import MutableMapping, Sequence
-from typing import NamedTuple
+
+from gunicorn.shapes import NamedTuple
 
 __all__ = ["LISTEN_FDS_START", "Notifier", "listen_fds", "sd_notify"]
 

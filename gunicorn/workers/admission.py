@@ -12,7 +12,6 @@ import math
 import os
 import socket
 import time
-from typing import Any
 
 from gunicorn.http import connection, environ
 from gunicorn.http.limits import Policy
@@ -22,6 +21,10 @@ from gunicorn.workers import handover
 from gunicorn.workers.channel import Channel, State
 from gunicorn.workers.reactor import Reactor
 from gunicorn.workers.spool import Held, Spool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Admission"]
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import random
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Sequence
-from datetime import timedelta
 from types import FrameType
-from typing import Any
 
 from gunicorn.errors import ExitStatus, explain
 from gunicorn.http import errors, response
 from gunicorn.system import fds, identity
 from gunicorn.system.memory import WorkerSlot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["LeaveNow", "Worker"]
 
@@ -106,8 +106,6 @@ class Worker:
         # The user first: from here on nothing is done with rights the application must not have.
         identity.switch(self.cfg.uid, self.cfg.gid, bool(self.cfg.initgroups))
         identity.drop_capabilities()
-        # Forks of one master would otherwise all draw the same numbers.
-        random.seed()
 
         self.PIPE = list(os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC))
         for listener in self.sockets:
@@ -281,7 +279,11 @@ class Worker:
             self.log.error(
                 "Error handling request %s", req.uri if req else "(no URI read)", exc_info=exc
             )
-        shown = "".join(traceback.format_exception(exc)) if self.cfg.debug else ""
+        shown = ""
+        if self.cfg.debug:
+            import traceback  # for development only
+
+            shown = "".join(traceback.format_exception(exc))
         page = response.error_page(status, reason, message, traceback=shown)
         if req is not None and req.method == "HEAD":
             page = page[: page.index(b"\r\n\r\n") + 4]
@@ -305,6 +307,8 @@ class Worker:
             "SERVER_PROTOCOL": f"HTTP/{req.version[0]}.{req.version[1]}",
         }
         answer = _Answer(status, size)
+        from datetime import timedelta  # most servers write no access log
+
         self.log.access(answer, req, environ, timedelta(seconds=time.monotonic() - started))
 
 
@@ -321,5 +325,9 @@ def _life(max_requests: int, jitter: int) -> int:
     """Give the number of requests after which a worker is replaced."""
     if max_requests <= 0:
         return sys.maxsize
+    if jitter <= 0:
+        return max_requests
+    import random  # few servers have a jitter
+
     # Jitter keeps workers that started together from restarting together.
-    return max_requests + random.randint(0, max(jitter, 0))
+    return max_requests + random.randint(0, jitter)

@@ -22,7 +22,6 @@ import socket
 import ssl
 import time
 from types import FrameType
-from typing import Any, ClassVar
 
 from gunicorn import tls
 from gunicorn.http import connection, environ, errors, response
@@ -34,6 +33,10 @@ from gunicorn.workers import base, deadline, forks, handover
 from gunicorn.workers.channel import RESET, Outcome
 from gunicorn.workers.dispatch import ALREADY_HANDLED, Dispatcher, Handled
 from gunicorn.workers.talk import Talk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 __all__ = ["ALREADY_HANDLED", "AsyncWorker", "Talk"]
 

@@ -28,12 +28,15 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Any
 
 from gunicorn.http.connection import Connection
 from gunicorn.http.errors import ClientDisconnected
 from gunicorn.http.message import Request
 from gunicorn.workers.spool import Held, Outbox, Spool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Channel", "Outcome", "State"]
 

@@ -15,12 +15,15 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from typing import Any
 
 from gunicorn.http import errors, response
 from gunicorn.http.message import Request
 from gunicorn.system.memory import WorkerSlot
 from gunicorn.workers.base import Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["RETRY_SECONDS", "UnderWay", "late_page", "stack_of", "stacks_of_threads", "tell_late"]
 

@@ -13,16 +13,19 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
 
 from gunicorn.http import environ, errors
-from gunicorn.http.environ import Environ
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
 from gunicorn.http.wsgi import Response
 from gunicorn.workers.base import LeaveNow, Worker
 from gunicorn.workers.channel import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gunicorn.http.environ import Environ
 
 __all__ = ["ALREADY_HANDLED", "Dispatcher", "Handled"]
 
@@ -89,6 +92,8 @@ class Dispatcher:
             wants_line = wants_line and response is not None and response.headers_sent
         worker.answering = None
         if wants_line:
+            from datetime import timedelta  # most servers write no access log
+
             elapsed = timedelta(seconds=time.monotonic() - started)
             self._log.access(response, request, variables, elapsed)
         if self._post_request is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any
 
 try:
     with warnings.catch_warnings():
@@ -25,6 +24,10 @@ from eventlet.greenpool import GreenPool
 
 from gunicorn.http.errors import ClientDisconnected
 from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["EventletWorker"]
 

@@ -14,7 +14,6 @@ import itertools
 import os
 import time
 from datetime import timedelta
-from typing import Any
 
 try:
     import gevent
@@ -33,6 +32,10 @@ from gunicorn.http.errors import ClientDisconnected
 from gunicorn.workers import deadline
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.forks import ending_children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "BASE_WSGI_ENV",

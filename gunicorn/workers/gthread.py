@@ -23,7 +23,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 from gunicorn.http import errors
 from gunicorn.http.body import EMPTY
@@ -33,6 +32,10 @@ from gunicorn.workers.channel import Channel, Outcome, State
 from gunicorn.workers.reactor import READ
 from gunicorn.workers.spool import Spool
 from gunicorn.workers.sync import SyncWorker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["ThreadWorker"]
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Any
 
 try:
     import tornado
@@ -29,6 +28,10 @@ from tornado.httputil import HTTPServerConnectionDelegate
 
 from gunicorn.workers.sync import SyncWorker
 from gunicorn.workers.tornadohttp import NativeServer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["TornadoWorker"]
 

@@ -27,18 +27,21 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import io
 import mmap
 import os
-import pickle
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import IO, Any
 
 from gunicorn.workers.channel import Channel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 __all__ = ["TICK", "Exchange", "Watcher", "pack", "unpack"]
 
@@ -139,26 +142,32 @@ class Exchange:
         self._page.close()
 
 
-class _Pickler(pickle.Pickler):
-    """Writes a conversation without what every worker has itself."""
+@functools.cache
+def _picklers() -> tuple[Any, Any]:
+    """The classes that write and read a conversation."""
+    import pickle  # a start would wait for it, and many workers never move a connection
 
-    def __init__(self, file: IO[bytes], own: dict[int, str]) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._own = own
+    class Pickler(pickle.Pickler):
+        """Writes a conversation without what every worker has itself."""
 
-    def persistent_id(self, obj: Any) -> str | None:
-        return self._own.get(id(obj))
+        def __init__(self, file: IO[bytes], own: dict[int, str]) -> None:
+            super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+            self._own = own
 
+        def persistent_id(self, obj: Any) -> str | None:
+            return self._own.get(id(obj))
 
-class _Unpickler(pickle.Unpickler):
-    """Reads a conversation. Only what siblings, processes of the same program and user, wrote."""
+    class Unpickler(pickle.Unpickler):
+        """Reads a conversation. Only what siblings, processes of this program and user, wrote."""
 
-    def __init__(self, file: IO[bytes], own: dict[str, Any]) -> None:
-        super().__init__(file)
-        self._own = own
+        def __init__(self, file: IO[bytes], own: dict[str, Any]) -> None:
+            super().__init__(file)
+            self._own = own
 
-    def persistent_load(self, pid: str) -> Any:
-        return self._own[pid]
+        def persistent_load(self, pid: str) -> Any:
+            return self._own[pid]
+
+    return Pickler, Unpickler
 
 
 def pack(channel: Channel, facts: Any) -> tuple[bytes, list[int]]:
@@ -180,9 +189,10 @@ def pack(channel: Channel, facts: Any) -> tuple[bytes, list[int]]:
             fds.append(file.fileno())
         # The next piece is appended, by us if nobody takes the channel.
         file.seek(0, io.SEEK_END)
+    pickler, _ = _picklers()
     out = io.BytesIO()
     try:
-        _Pickler(out, own).dump(
+        pickler(out, own).dump(
             (
                 facts,
                 channel.addr,
@@ -202,7 +212,8 @@ def pack(channel: Channel, facts: Any) -> tuple[bytes, list[int]]:
 
 def unpack(message: bytes, policy: Any) -> tuple[Any, ...]:
     """Return what :func:`pack` was given, with this worker's policy in it."""
-    parts = _Unpickler(io.BytesIO(message), {"policy": policy, "cfg": policy.cfg}).load()
+    _, unpickler = _picklers()
+    parts = unpickler(io.BytesIO(message), {"policy": policy, "cfg": policy.cfg}).load()
     assert isinstance(parts, tuple)
     return parts
 

@@ -21,7 +21,12 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Iterable
-from typing import Any, Protocol
+
+from gunicorn.shapes import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["READ", "WRITE", "Item", "Reactor"]
 

@@ -20,9 +20,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from gunicorn.system import inotify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Reloader", "Snapshot", "files_behind", "make_engine", "module_files"]
 

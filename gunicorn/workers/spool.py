@@ -13,7 +13,10 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import IO, Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 __all__ = [
     "BODY_MEMORY",

@@ -14,7 +14,6 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from gunicorn.http import connection, errors, response
 from gunicorn.http.body import Body
@@ -23,6 +22,10 @@ from gunicorn.workers.admission import Admission
 from gunicorn.workers.channel import Channel, Outcome, State
 from gunicorn.workers.reactor import READ, WRITE, Reactor
 from gunicorn.workers.spool import Spool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Steps"]
 

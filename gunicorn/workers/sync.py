@@ -18,7 +18,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, ClassVar
 
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
@@ -28,6 +27,10 @@ from gunicorn.workers.channel import Channel, Outcome, State
 from gunicorn.workers.dispatch import Dispatcher
 from gunicorn.workers.reactor import READ, Reactor
 from gunicorn.workers.steps import Steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 __all__ = ["SyncWorker"]
 

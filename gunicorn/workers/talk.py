@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import socket
 import time
-from typing import Any
 
 from gunicorn.http import connection, errors, response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Talk"]
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import select
 import ssl
-from typing import Any
 
 from gunicorn.http.errors import ClientDisconnected
 from gunicorn.workers.channel import READ_SIZE, Channel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["TLSChannel"]
 

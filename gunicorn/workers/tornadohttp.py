@@ -19,7 +19,6 @@ import select
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import tornado
 from tornado import httpserver, httputil, iostream, web
@@ -29,6 +28,10 @@ from gunicorn.http.proxy import Trust
 from gunicorn.workers import handover
 from gunicorn.workers.admission import Admission
 from gunicorn.workers.reactor import Reactor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["NativeServer"]
 

@@ -14,6 +14,7 @@ connection.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 
@@ -86,6 +87,8 @@ class TornadoWorker(SyncWorker):
             else:
                 # What the application has on the loop has its turn too.
                 await asyncio.sleep(0)
+            if os.getpid() != self.pid:
+                os._exit(1)  # a child of the application's, which has no turn
             self._turn(False)
 
     async def _wait_ready(self, seconds: float) -> None:
@@ -118,6 +121,15 @@ class TornadoWorker(SyncWorker):
             super()._open(door)
         else:
             self._native.accept(door)
+
+    def _descriptors(self) -> list[int]:
+        return [*super()._descriptors(), *(() if self._native is None else self._native.fds())]
+
+    def _end_child_on_return(self) -> None:
+        super()._end_child_on_return()
+        if self._native is not None:
+            # The loop is the parent's: back in it, a child has nothing to do there.
+            self._loop.call_soon(os._exit, 1)
 
     def _tend(self) -> bool:
         if self._native is not None and self._steps.now >= self._next_look:

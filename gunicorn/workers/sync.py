@@ -124,7 +124,7 @@ class SyncWorker(base.Worker):
         self._idle_at: Any = [0.0] if exchange is None else exchange.idle_at
         self._place = 0 if exchange is None else exchange.place(self.age)
         self._idle_at[self._place] = -self._steps.now
-        forks.cut_off_children(self, self._descriptors, self._dispatcher.end_on_return)
+        forks.cut_off_children(self, self._descriptors, self._end_child_on_return)
 
     def _descriptors(self) -> list[int]:
         """Give the descriptors by which this worker knows its clients and siblings."""
@@ -133,6 +133,9 @@ class SyncWorker(base.Worker):
         # A client that sent its request at once is not among the items.
         client = [] if self.answering is None else [self.answering.sock.fileno()]
         return [*client, *self._reactor.items, self._reactor.epoll.fileno(), *own]
+
+    def _end_child_on_return(self) -> None:
+        self._dispatcher.end_on_return()
 
     def _tear_down(self) -> None:
         if self._watcher is not None:

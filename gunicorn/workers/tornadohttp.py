@@ -195,6 +195,10 @@ class NativeServer:
         if self._worker.alive and len(self._visits) < self._cap:
             self._admission.open()
 
+    def fds(self) -> list[int]:
+        """Give the descriptors of the clients."""
+        return [one.socket.fileno() for one in self._visits if one.socket is not None]
+
     def tend(self, now: float) -> None:
         """Once a second: close who has said nothing for ``keepalive`` seconds since an answer."""
         for stream, visit in list(self._visits.items()):

@@ -38,6 +38,17 @@ class Who(web.RequestHandler):
         self.write({"ip": self.request.remote_ip, "scheme": self.request.protocol})
 
 
+class Fork(web.RequestHandler):
+    """Forks a child that goes on as if it were the worker."""
+
+    def get(self):
+        child = os.fork()
+        if child:
+            self.write(f"{os.getpid()} {child}")
+        else:
+            self.write("the child")
+
+
 class Fail(web.RequestHandler):
     def get(self):
         raise RuntimeError("as the test wants")
@@ -55,6 +66,7 @@ application = web.Application(
         ("/block", Block),
         ("/who", Who),
         ("/fail", Fail),
+        ("/fork", Fork),
         ("/echo", Echo),
     ]
 )

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.blackbox.case import get, post
-from tests.harness import Gate, Server, run_gunicorn
+from tests.harness import DEADLINE, Gate, Server, processes, run_gunicorn
 from tests.harness.classes import flags
 from tests.harness.control import ask
 from tests.harness.fleet import Fleet
@@ -200,6 +200,15 @@ def test_parked_connection_moves_to_an_idle_sibling() -> None:
         assert connections[0].read_response().status == 200
         for connection in connections:
             connection.close()
+
+
+def test_child_of_a_handler_answers_nobody_and_ends() -> None:
+    with Server(NATIVE, *TORNADO) as server, server.connect() as connection:
+        for _ in range(2):
+            connection.send(get(target="/fork"))
+            worker, child = map(int, connection.read_response().body.split())
+            assert processes.wait_gone(child, DEADLINE)
+            assert worker in server.worker_pids()
 
 
 def test_missing_library_is_one_line() -> None:

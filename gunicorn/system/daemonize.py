@@ -73,7 +73,10 @@ def tell_launcher(status: int, text: str = "") -> None:
         fds.write_all(fd, f"{status}\n{text}".encode())
     except OSError:
         pass  # the launcher was killed; the daemon has nobody to tell
-    fds.close_quietly(fd)
+    # Otherwise it is closed by our end, which is what the launcher waits for: who tries again at
+    # once meets nothing of us.
+    if status == ExitStatus.OK:
+        fds.close_quietly(fd)
 
 
 def forget_launcher() -> None:

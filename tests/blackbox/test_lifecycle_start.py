@@ -97,6 +97,16 @@ REFUSALS = [
         )
         for workers in ("1", "3")
     ],
+    # a daemon: the command that launches it waits for the verdict and gives it
+    Refusal(
+        "daemon-no-module",
+        (*ANY_PORT, "--daemon", "no_such_module:application"),
+        4,
+        ("Error: App failed to load.", "no_such_module"),
+    ),
+    Refusal(
+        "daemon-no-directory", (*ANY_PORT, "--daemon", "--pid", "none/pid", HELLO), 1, ("none",)
+    ),
     Refusal(
         "hook-of-worker-raises",
         (*ANY_PORT, HELLO),

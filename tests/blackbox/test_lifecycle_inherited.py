@@ -71,7 +71,10 @@ def test_reload_keeps_a_lent_socket(bind: str, announces: bool) -> None:
 def test_next_master_keeps_a_lent_socket(bind: str) -> None:
     """USR2 hands it on by ``GUNICORN_FD``, and the new master reloads with it like the old one."""
     flags = ("-c", "conf.py", "--pid", "gunicorn.pid")
-    with opened(*flags, path="lent.test", files={"conf.py": bind}) as server, Load(server) as load:
+    with (
+        opened(*flags, path="lent.test", files={"conf.py": bind}) as server,
+        Load(server, may_retry=True) as load,
+    ):
         load.wait_answers(20)
         new = upgrade(server)
         with server.log_contains("has gone, this one takes over"):

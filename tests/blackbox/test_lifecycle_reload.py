@@ -248,7 +248,7 @@ def loaded(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Load]]:
     flags = ("--workers", "2")
     with Server("shop", *flags, bind=request.param, files={"shop.py": saying("0")}) as server:
         server.expect_errors = ["planned failure", "shop.py", "[ERROR]", "[CRITICAL]", "Error"]
-        with Load(server) as load:
+        with Load(server, may_retry=request.param == "tls") as load:
             yield server, load
 
 

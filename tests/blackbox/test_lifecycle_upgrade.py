@@ -64,7 +64,7 @@ def finish(server: Server) -> None:
 
 @pytest.mark.parametrize("bind", ["tcp", "unix"])
 def test_new_program_takes_over_under_load(bind: str) -> None:
-    with serving(bind=bind) as server, Load(server, clients=4) as load:
+    with serving(bind=bind) as server, Load(server, clients=4, may_retry=True) as load:
         load.wait_answers(20)
         (server.directory / "shop.py").write_text(APP.format(word="new"))
         new = upgrade(server)
@@ -86,7 +86,7 @@ def test_new_program_takes_over_under_load(bind: str) -> None:
 def test_daemon_takes_over_from_a_daemon_under_load() -> None:
     """The new one is started by a daemon, and must not detach once more: it is its child."""
     flags = ("--daemon", "--log-file", "error.log")
-    with serving(*flags) as server, Load(server) as load:
+    with serving(*flags) as server, Load(server, may_retry=True) as load:
         load.wait_answers(20)
         (server.directory / "shop.py").write_text(APP.format(word="new"))
         new = upgrade(server)
@@ -105,7 +105,7 @@ def test_daemon_takes_over_from_a_daemon_under_load() -> None:
 
 
 def test_preloaded_program_takes_over_and_reloads_under_load() -> None:
-    with serving("--preload") as server, Load(server) as load:
+    with serving("--preload") as server, Load(server, may_retry=True) as load:
         load.wait_answers(20)
         zygotes = set(server.worker_pids())
         (server.directory / "shop.py").write_text(APP.format(word="new"))
@@ -126,7 +126,7 @@ def test_preloaded_program_takes_over_and_reloads_under_load() -> None:
 
 @pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preload"])
 def test_going_back_under_load(flags: tuple[str, ...]) -> None:
-    with serving(*flags, bind="unix") as server, Load(server) as load:
+    with serving(*flags, bind="unix") as server, Load(server, may_retry=True) as load:
         load.wait_answers(20)
         (server.directory / "shop.py").write_text(APP.format(word="new"))
         new = upgrade(server)

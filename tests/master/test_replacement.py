@@ -41,6 +41,18 @@ def test_max_requests_under_load_costs_no_request_and_waits_for_no_import() -> N
         assert len(set(load.answers)) >= 3
 
 
+def test_import_of_two_seconds_delays_no_request_of_a_single_worker() -> None:
+    slow = "import os, time\nif os.path.exists('slow.test'):\n    time.sleep(2)\n"
+    slow += "from tests.apps.basic import pid as application\n"
+    with Server("shop", "--max-requests", "50", files={"shop.py": slow}) as server:
+        (server.directory / "slow.test").touch()
+        with Load(server, clients=4) as load:
+            while len(set(load.answers)) < 3 and not load.failures:
+                load.wait_answers(len(load.answers) + 50)
+        assert load.failures == []
+        assert load.slowest < 0.5
+
+
 def test_two_workers_at_their_limit_are_both_replaced() -> None:
     with Server(PID, "--max-requests", "30", "--workers", "2") as server:
         before = set(server.wait_workers(lambda pids: len(pids) == 2))

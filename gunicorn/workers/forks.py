@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable
 
 TYPE_CHECKING = False
@@ -31,6 +32,20 @@ def cut_off_children(
     ``end_on_return()`` sees to it that the child ends when it comes back from the request.
     """
     is_cut_off = False
+    mask = threading.local()
+
+    def hold_signals() -> None:
+        # What reaches the child before it has handlers of its own would be handled as the worker's.
+        mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.SIGNALS)
+
+    def let_signals() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask.before)
+
+    def become_child() -> None:
+        try:
+            cut_off()
+        finally:
+            let_signals()
 
     def cut_off() -> None:
         nonlocal is_cut_off
@@ -48,7 +63,9 @@ def cut_off_children(
         worker.tmp.part()
         end_on_return()
 
-    os.register_at_fork(after_in_child=cut_off)
+    os.register_at_fork(
+        before=hold_signals, after_in_parent=let_signals, after_in_child=become_child
+    )
 
 
 def ending_children(application: Any) -> Any:

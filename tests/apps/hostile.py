@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
+import signal
 import threading
 import time
 
@@ -25,6 +27,10 @@ def application(environ, start_response):
         child = os.fork()
         if child:
             words.append(child)
+    elif path == "/child":
+        child = multiprocessing.get_context("fork").Process(target=signal.pause)
+        child.start()
+        words.append(child.pid)
     elif path == "/threads":
         for _ in range(10):
             threading.Thread(target=threading.Event().wait).start()

@@ -5,6 +5,7 @@ Each ends as docs/workers.rst says, in every class, and the sibling of its worke
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -60,6 +61,20 @@ def test_child_that_comes_back_from_a_request_answers_nobody(kind: str) -> None:
         # Nothing but the answers of the worker is on the connection.
         connection.send(get())
         assert connection.read_response().body == str(worker).encode()
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_child_that_works_holds_no_client_and_ends_by_term(kind: str) -> None:
+    """As those of multiprocessing do."""
+    with serve(kind) as server, server.connect() as connection:
+        connection.send(get("Connection: close", target="/child"))
+        _, child = map(int, connection.read_response().body.split())
+        try:
+            if kind != "gevent_pywsgi":  # gevent's own server knows its clients, we do not
+                assert connection.read_to_end() == b""
+        finally:
+            os.kill(child, signal.SIGTERM)
+            assert processes.wait_gone(child, DEADLINE)
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -42,9 +42,10 @@ class WorkerClass(Setting):
 
         ``sync`` suits most applications. ``gthread`` serves several requests at once with threads,
         ``gevent``, ``gevent_pywsgi`` and ``eventlet`` with green threads of the library in their
-        names. Any subclass of ``gunicorn.workers.base.Worker`` can be given: as a class in a
-        configuration file, by its import path (``mypackage.MyWorker``), or as the entry point of a
-        distribution (``egg:mydist#myworker``).
+        names, ``tornado`` on the loop of that library. Any subclass of
+        ``gunicorn.workers.base.Worker`` can be given: as a class in a configuration file, by its
+        import path (``mypackage.MyWorker``), or as the entry point of a distribution
+        (``egg:mydist#myworker``).
         """
 
 
@@ -192,10 +193,11 @@ class RequestTimeout(Setting):
     desc = """\
         The number of seconds a request may take in the application.
 
-        For ``gthread``, ``gevent`` and ``eventlet``. At its end the stack is logged and the client is answered 503 with ``Retry-After``, unless
-        its answer has begun. The worker takes no new requests and is replaced when its others are
-        done. 0 means ``timeout`` in ``gthread``, and no limit in ``gevent`` and ``eventlet``. Other
-        worker types cannot end one request alone: for ``sync`` the limit is ``timeout``.
+        For ``gthread``, ``gevent`` and ``eventlet``. At its end the stack is logged and the client
+        is answered 503 with ``Retry-After``, unless its answer has begun. The worker takes no new
+        requests and is replaced when its others are done. 0 means ``timeout`` in ``gthread``, and
+        no limit in ``gevent`` and ``eventlet``. Other worker types cannot end one request alone:
+        for ``sync`` the limit is ``timeout``.
         """
 
 

@@ -31,7 +31,7 @@ def test_the_template_avoids_what_was_tried_and_failed() -> None:
     assert not keys_used & {"PIDFile", "RuntimeDirectory", "LogsDirectory", "WantedBy", "Before"}
     assert "%I" not in "\n".join(lines)
     for needed in (
-        "KillMode=mixed",
+        "KillMode=control-group",
         "NotifyAccess=main",
         "RestartPreventExitStatus=78 217",
         "StartLimitBurst=10",

@@ -14,8 +14,10 @@ import pytest
 
 from tests.blackbox import test_lifecycle_reload as reload_module
 from tests.blackbox import test_lifecycle_signals as signals_module
-from tests.harness import Server
+from tests.blackbox.case import get
+from tests.harness import Gate, Server
 from tests.harness.classes import CLASSES, flags
+from tests.harness.control import ask
 
 Life = Callable[[], None]
 
@@ -76,3 +78,27 @@ def test_workers_leave_when_the_master_is_killed(
     )
     signals_module.test_workers_leave_when_the_master_is_killed("tcp")
     signals_module.test_quick_stop_does_not_wait(signal.SIGQUIT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "app"),
+    [*((kind, "tests.apps.gate") for kind in CLASSES), ("tornado", "tests.apps.native")],
+)
+def test_status_shows_what_a_worker_is_at_and_has_done(kind: str, app: str) -> None:
+    words = (*flags(kind), "--control-socket", "control.test")
+    with (
+        Gate() as gate,
+        Server(f"{app}:application", *words, env=gate.env) as server,
+        server.connect() as connection,
+    ):
+        for _ in range(3):
+            assert server.get().status == 200
+        connection.send(get(target="/wait?secret"))
+        waiting = gate.next_arrival()
+        [worker] = ask(server, command="status")["workers"]
+        assert worker["requests"] == 3
+        assert worker["busy_seconds"] is not None
+        assert (worker["request"]["method"], worker["request"]["path"]) == ("GET", "/wait")
+        assert worker["request"]["peer"].startswith("127.0.0.1:")
+        waiting.let_go()
+        assert connection.read_response().status == 200

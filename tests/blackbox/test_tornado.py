@@ -10,7 +10,6 @@ import pytest
 from tests.blackbox.case import get, post
 from tests.harness import DEADLINE, Gate, Server, processes, run_gunicorn
 from tests.harness.classes import flags
-from tests.harness.control import ask
 from tests.harness.fleet import Fleet
 
 NATIVE = "tests.apps.native:application"
@@ -145,22 +144,6 @@ def test_max_requests_replaces_the_worker() -> None:
                 assert server.get().status == 200
         server.wait_workers(lambda pids: len(pids) == 1 and pids != first)
         assert server.get().status == 200
-
-
-def test_status_shows_requests() -> None:
-    words = ("--control-socket", "control.test")
-    with Gate() as gate, Server(NATIVE, *TORNADO, *words, env=gate.env) as server:
-        for _ in range(3):
-            assert server.get().status == 200
-        with server.connect() as connection:
-            connection.send(get(target="/wait?secret"))
-            waiting = gate.next_arrival()
-            [worker] = ask(server, command="status")["workers"]
-            assert worker["requests"] == 3
-            assert worker["busy_seconds"] is not None
-            assert worker["request"]["path"] == "/wait"
-            waiting.let_go()
-            assert connection.read_response().status == 200
 
 
 @pytest.mark.parametrize("app", [NATIVE, "tests.apps.basic:hello"])

@@ -74,6 +74,7 @@ class Server(Protocol):
     generation: int
     num_workers: int
     LISTENERS: list[sock.BaseSocket]
+    parting: list[sock.BaseSocket]
 
     inheritance: inheritance.Inheritance
 
@@ -132,6 +133,7 @@ class Turnover:
             if cfg.backlog != self._old_cfg.backlog and not listener.is_lent:
                 listener.listen(cfg.backlog)
         server.LISTENERS = kept + self._bound
+        server.parting = self._gone
         if self._bound or self._gone:
             urls = ",".join(map(str, server.LISTENERS))
             log.info("Listening at: %s", urls)
@@ -152,6 +154,7 @@ class Turnover:
         server.retire_before(server.generation)
         for listener in self._gone:
             server.inheritance.give_up(listener)
+        server.parting = []
         server.inheritance.keep(self._bound)
 
     def finish(self) -> None:
@@ -204,6 +207,7 @@ class Turnover:
         for listener in self._old_listeners:
             listener.conf, listener.log = self._old_cfg, self._old_log
         server.LISTENERS = self._old_listeners
+        server.parting = []
 
     def _tell(self, verdict: int | ReloadError) -> None:
         for answer in self.askers:

@@ -11,6 +11,7 @@ import os
 import signal
 
 import gunicorn
+from gunicorn import sock
 from gunicorn.errors import ConfigError, ExitStatus
 from gunicorn.master import generation, inheritance, nursery, phases
 from gunicorn.master.phases import Phase
@@ -43,6 +44,8 @@ class Reloads(nursery.Nursery):
         self._control: control.ControlSocket | None = None
         self._turnover: generation.Turnover | None = None
         self._reload_askers: list[generation.Asker] = []
+        #: listeners that go with the old generation, while the new one is on trial
+        self.parting: list[sock.BaseSocket] = []
         self._verdict_deadline = 0.0
         self._notifier = notify.Notifier.take_from(os.environ)
         self.inheritance = inheritance.Inheritance(os.environ, self._notifier)
@@ -95,6 +98,12 @@ class Reloads(nursery.Nursery):
         assert turnover.trial is not None
         self._turnover, self._trial = turnover, turnover.trial
         self.phase = Phase.RELOADING
+
+    def _forget(self) -> None:
+        super()._forget()
+        # A socket listens as long as anybody has it open: who connected would wait for ever.
+        for listener in self.parting:
+            listener.close()
 
     def _take_askers(self) -> list[generation.Asker]:
         askers, self._reload_askers = self._reload_askers, []

@@ -48,6 +48,20 @@ def test_imported_once_by_a_process_that_is_no_worker() -> None:
             assert processes.stat_of(importer) == ("S", server.pid)
 
 
+def test_garbage_is_frozen_before_the_forks() -> None:
+    """What a collection does not look at stays shared between zygote and workers."""
+    code = """\
+import gc
+COUNT = len(gc.get_objects())
+def application(environ, start_response):
+    body = b"%d %d" % (gc.get_freeze_count() >= COUNT, gc.isenabled())
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+    with Server("shop", "--preload", files={"shop.py": code}) as server:
+        assert server.get().body == b"1 1"
+
+
 def test_reload_loads_new_code_under_the_same_master() -> None:
     with (
         Server("shop", "--preload", "--workers", "2", files=files()) as server,

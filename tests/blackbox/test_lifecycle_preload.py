@@ -277,3 +277,21 @@ def test_green_application_is_imported_patched_and_its_workers_have_a_hub(kind: 
                 connection.close()
             assert "Reload failed" not in hang_up(server)
         assert len(importers) == 2
+
+
+def test_patch_of_a_class_of_the_user_comes_before_the_import() -> None:
+    """People patch database drivers so."""
+    classes.flags("gevent")
+    worker = """\
+import os
+from gunicorn.workers.ggevent import GeventWorker
+
+class Own(GeventWorker):
+    def patch(self):
+        super().patch()
+        os.environ["PATCHED"] = str(os.getpid())
+"""
+    shop = "import os\nassert os.environ['PATCHED'] == str(os.getpid())\n" + saying("patched")
+    flags = ("--preload", "--worker-class", "own.Own", "--workers", "2")
+    with Server("shop", *flags, files={"own.py": worker, "shop.py": shop}) as server:
+        assert facts(server)[0] == "patched"

@@ -304,6 +304,10 @@ class Server:
         """Every state line sent to NOTIFY_SOCKET, in order."""
         return [state for heard in self._watch.notifications for state in heard.states]
 
+    def hears(self, condition: Callable[[], bool], timeout: float = DEADLINE) -> bool:
+        """Wait until ``condition`` is true; it is asked again after everything that is heard."""
+        return self._watch.wait_for(condition, timeout)
+
     def wait_notification(self, state: str, count: int = 1, timeout: float = DEADLINE) -> None:
         """Wait until the line ``state`` has arrived ``count`` times since the start."""
         if not self._watch.wait_for(lambda: self.notifications.count(state) >= count, timeout):

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import DEADLINE, Gate, Server, ServerFailed
+from tests.harness import Gate, Server, ServerFailed
 from tests.harness.control import ask
 
 PID = "tests.apps.basic:pid"
@@ -357,9 +357,7 @@ def test_status_line_tells_who_is_busy_and_how_many_come() -> None:
         connection.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
         waiting = gate.next_arrival()
         count = len(figures())
-        assert server._watch.wait_for(
-            lambda: any(busy == 1 for busy, _ in figures()[count:]), DEADLINE
-        )
+        assert server.hears(lambda: any(busy == 1 for busy, _ in figures()[count:]))
         waiting.let_go()
         assert connection.read_response().status == 200
 
@@ -388,9 +386,7 @@ def test_watchdog_of_the_service_manager_is_fed_by_the_loop_of_the_master() -> N
         server.signal(signal.SIGHUP)
         waiting = gate.next_arrival()
         count = server.notifications.count("WATCHDOG=1")
-        assert not server._watch.wait_for(
-            lambda: server.notifications.count("WATCHDOG=1") > count, 1.5
-        )
+        assert not server.hears(lambda: server.notifications.count("WATCHDOG=1") > count, 1.5)
         waiting.let_go()
         server.wait_notification("WATCHDOG=1", count + 1)
 

@@ -55,5 +55,5 @@ class Context:
         print(line, file=sys.stderr)
 
     def show(self, text: str) -> None:
-        """Write the answer of a verb to standard output."""
-        print(text)
+        """Write the answer of a verb to standard output, at once: it may be the next of many."""
+        print(text, flush=True)

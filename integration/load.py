@@ -30,13 +30,20 @@ class Load:
     """A running load on a machine; a context manager. `stop()` ends it and gives the report."""
 
     def __init__(
-        self, machine: Machine, host: str, path: str = "/version", threads: int = 4, port: int = 80
+        self,
+        machine: Machine,
+        host: str,
+        path: str = "/version",
+        threads: int = 4,
+        port: int = 80,
+        seconds: float = 120.0,
     ):
         self.report: dict[str, Any] = {}
         self._done = 0
         self._progress = threading.Condition()
         script = [sys.executable, "-I", str(Path(__file__).resolve())]
         options = [f"--port={port}", f"--host={host}", f"--path={path}", f"--threads={threads}"]
+        options.append(f"--seconds={seconds}")
         self._process = subprocess.Popen(
             ["nsenter", "-t", str(machine.leader), "-n", *script, *options],
             stdin=subprocess.PIPE,

@@ -21,20 +21,16 @@ def test_restart_loses_no_connection(fleet: Machine) -> None:
     assert report["failures"] == []
 
 
-def test_death_of_the_master_refuses_no_connection(fleet: Machine) -> None:
-    """systemd kills what a dead main process leaves, so a request that a worker was at is cut off;
-    whoever connects afterwards waits for the next master."""
-    before, workers = fleet.main_pid(UNIT), len(fleet.workers(UNIT))
-    errors = "grep -c 'connect() ' /var/log/nginx/error.log || true"
-    refused = fleet.output(errors)
+def test_death_of_the_master_loses_no_request(fleet: Machine) -> None:
+    """Its workers finish what they are at; whoever connects afterwards waits for the next one."""
+    before = fleet.main_pid(UNIT)
     with Load(fleet, "shop.test") as load:
         load.more(100)
         fleet.run(f"systemctl kill --kill-who=main --signal=KILL {UNIT}")
         wait_until(lambda: fleet.main_pid(UNIT) not in (0, before), "systemd has started another")
         load.more(200)
         report = load.stop()
-    assert len(report["failures"]) <= workers
-    assert fleet.output(errors) == refused
+    assert report["failures"] == []
 
 
 def test_restart_through_our_command(fleet: Machine) -> None:

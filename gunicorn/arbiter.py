@@ -34,8 +34,6 @@ __all__ = ["Arbiter"]
 
 #: how long a turn of the loop waits when nothing happens, in seconds
 TICK = 1.0
-#: the least time between two status lines that differ only in who is busy
-STATUS_SECONDS = 5.0
 #: how long killed workers may take to vanish before the master leaves without them
 LAST_SECONDS = 5.0
 
@@ -392,16 +390,4 @@ class Arbiter(rehearsal.Rehearsals):
             self._notifier.send("WATCHDOG=1")
             self._next_ping = now + period
         if self.phase is not Phase.STOPPING:
-            ready = len(self.children.ready(self.generation))
-            crew = f"generation {self.generation}: {ready} of {self.num_workers} workers ready"
-            status = f"{crew}, {self.scoreboard.load()}"
-            if crew != self._crew_told:
-                self._crew_told = crew
-                self.log.debug("%d workers", ready)
-                if self.cfg.statsd_host:
-                    self.log.figure("gunicorn.workers", ready)
-            elif status == self._status_told or now < self._next_status:
-                return  # who is busy changes all the time
-            self._status_told = status
-            self._next_status = now + STATUS_SECONDS
-            self._notifier.send(f"STATUS={status}")
+            self._tell_status(now)

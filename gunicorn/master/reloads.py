@@ -28,6 +28,8 @@ __all__ = ["Reloads"]
 
 #: how long old workers may take to stop accepting before a reload is called done all the same
 VERDICT_SECONDS = 1.0
+#: the least time between two status lines that differ only in who is busy
+STATUS_SECONDS = 5.0
 
 
 class Reloads(nursery.Nursery):
@@ -147,6 +149,22 @@ class Reloads(nursery.Nursery):
         self.phase = Phase.RUNNING
         self._notifier.send("READY=1")
         self._crew_told = ""
+
+    def _tell_status(self, now: float) -> None:
+        """Tell the service manager, for people, how many workers are ready and what they do."""
+        ready = len(self.children.ready(self.generation))
+        crew = f"generation {self.generation}: {ready} of {self.num_workers} workers ready"
+        status = f"{crew}, {self.scoreboard.load()}"
+        if crew != self._crew_told:
+            self._crew_told = crew
+            self.log.debug("%d workers", ready)
+            if self.cfg.statsd_host:
+                self.log.figure("gunicorn.workers", ready)
+        elif status == self._status_told or now < self._next_status:
+            return  # who is busy changes all the time
+        self._status_told = status
+        self._next_status = now + STATUS_SECONDS
+        self._notifier.send(f"STATUS={status}")
 
     def _adopt_names(self) -> None:
         """Follow the configuration where the file system and ``ps`` know us by name."""

@@ -34,7 +34,7 @@ def green(fleet: Machine) -> Iterator[Machine]:
     """The fleet's machine with the libraries, and a site for each class."""
     with Door(fleet):
         fleet.run(f"apt-get update && apt-get install -y --no-install-recommends {PACKAGES}")
-    (fleet.root / "root/upload").write_bytes(UPLOAD)
+    (fleet.root / "run/upload").write_bytes(UPLOAD)
     for name, (kind, app, _) in SITES.items():
         fleet.run(f"gunicornctl create {name} --app kinds:{app}")
         fleet.write(f"/srv/{name}/kinds.py", APP)
@@ -46,7 +46,7 @@ def green(fleet: Machine) -> Iterator[Machine]:
     yield fleet
     for name in SITES:
         fleet.run(f"gunicornctl remove --purge {name}")
-    fleet.run(f"rm /root/upload; apt-get purge --autoremove -y {PACKAGES}")
+    fleet.run(f"rm -f /run/upload /run/said; apt-get purge --autoremove -y {PACKAGES}")
 
 
 def curl(name: str, *words: str) -> str:
@@ -63,24 +63,31 @@ def test_page_and_pair_and_upload(green: Machine, name: str) -> None:
     each = "-o /dev/null http://site/"
     pair = curl(name, "-w '%{http_code} %{num_connects}\\n'", each, each)
     assert green.output(pair).split() == ["200", "1", "200", "0"], "one connection for both"
-    sent = green.output(curl(name, "-T /root/upload -X POST http://site/"))
+    sent = green.output(curl(name, "-T /run/upload -X POST http://site/"))
     assert sent == hashlib.sha256(UPLOAD).hexdigest()
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_standard_library_works(green: Machine, name: str) -> None:
+    """Names, programs and pauses, with what the older releases make of them."""
+    for path, said in (("dns", "gaierror"), ("subprocess", "piped 0 3"), ("sleep", "slept")):
+        assert green.output(curl(name, f"http://site/{path}")) == said
 
 
 @pytest.mark.parametrize("name", SITES)
 def test_stop_waits_for_the_request_under_way(green: Machine, name: str) -> None:
     unit = f"gunicorn@{name}"
     state = f"/srv/{name}/state"
-    green.run(f"{curl(name, 'http://site/wait')} >/root/said 2>&1 & echo $! >/root/curl.pid")
+    green.run(f"{curl(name, 'http://site/wait')} >/run/said 2>&1 &")
     wait_until(
         lambda: (green.root / f"srv/{name}/state/arrived.test").exists(), "the request has arrived"
     )
     green.run(f"systemctl stop --no-block {unit}")
     show = f"systemctl show -P ActiveState {unit}"
     wait_until(lambda: green.output(show) == "deactivating", "the stop has begun")
-    assert green.output("cat /root/said") == ""
+    assert green.output("cat /run/said") == ""
     green.run(f"touch {state}/go.test")
     wait_until(lambda: green.output(show) == "inactive", "the site has stopped")
-    assert green.output("cat /root/said") == "hello"
+    assert green.output("cat /run/said") == "hello"
     green.run(f"rm {state}/*.test && gunicornctl start {name}")
     assert green.output(curl(name, "http://site/")) == "hello"

@@ -25,7 +25,10 @@ import os, time
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/stuck":
         time.sleep(600)
-    if environ["PATH_INFO"] == "/killed":
+    if environ["PATH_INFO"] == "/oom":
+        with open("/srv/night/count/vmstat", "w") as file:
+            file.write("oom_kill 1\\n")
+    if environ["PATH_INFO"] in ("/killed", "/oom"):
         os.kill(os.getpid(), 9)
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
@@ -275,18 +278,145 @@ def test_refused_reload_is_remembered(machine: Machine) -> None:
     )
 
 
-def test_disk_full(machine: Machine) -> None:
-    """The log cannot be written; the site goes on, and answers."""
-    started(machine)
+OOM_UNIT = """
+[Service]
+BindReadOnlyPaths=/srv/night/count/vmstat:/proc/vmstat
+"""
+
+
+def test_worker_that_the_oom_killer_took(machine: Machine) -> None:
+    """These machines have no memory controller, so the kernel cannot be made to do it: the counter
+    that it would raise is played, the death is real."""
+    controllers = machine.output("cat /sys/fs/cgroup/cgroup.controllers || true").split()
+    assert "memory" not in controllers, "now this can be tried for real"
     machine.run(
-        "gunicornctl stop night && mount -t tmpfs -o size=16k tmpfs /var/log/gunicorn/night"
+        "install -d -o night /srv/night/count && echo 'oom_kill 0' > /srv/night/count/vmstat"
     )
+    machine.run("chown night /srv/night/count/vmstat")
+    machine.run("mkdir -p /etc/systemd/system/gunicorn@night.service.d")
+    machine.write("/etc/systemd/system/gunicorn@night.service.d/count.conf", OOM_UNIT)
     try:
-        machine.run("gunicornctl start night", check=None)
-        machine.run("head -c 1M /dev/zero > /var/log/gunicorn/night/filler", check=None)
+        machine.run("systemctl daemon-reload")
+        started(machine, 'writable = "/srv/night/count"\n')
+        ask(machine, "/oom")
+        said = "the kernel's OOM killer has just killed a process of this machine"
+        wait_until(lambda: said in log(machine), lambda: log(machine))
+    finally:
+        machine.run("rm -r /etc/systemd/system/gunicorn@night.service.d /srv/night/count")
+        machine.run("systemctl daemon-reload")
+
+
+AUTHORITY = """
+[ca]
+default_ca = own
+[own]
+database = index
+serial = serial
+new_certs_dir = .
+default_md = sha256
+policy = names
+[names]
+commonName = supplied
+"""
+EXPIRED = """
+set -e
+cd /srv/night/tls
+openssl ecparam -genkey -name prime256v1 -noout -out key.pem
+openssl req -new -key key.pem -subj /CN=night.test -out request
+touch index; echo 01 > serial
+openssl ca -batch -selfsign -config ca.cnf -keyfile key.pem -in request -out cert.pem -notext \\
+    -startdate 20250101000000Z -enddate 20250401000000Z
+chown night key.pem
+"""
+
+
+def test_certificate_that_has_expired(machine: Machine) -> None:
+    """It is served, and said wherever one looks; a reload with a new one ends it."""
+    machine.run("install -d /srv/night/tls")
+    machine.write("/srv/night/tls/ca.cnf", AUTHORITY)
+    machine.run(EXPIRED)
+    files = 'certfile = "/srv/night/tls/cert.pem"\nkeyfile = "/srv/night/tls/key.pem"\n'
+    said = f"{FILE}:4: certfile: /srv/night/tls/cert.pem: the certificate expired on 2025-04-01"
+    machine.write(FILE, HEAD + files)
+    try:
+        assert said in machine.run("gunicornctl check night", check=78).stderr
+        assert said in machine.run("gunicornctl restart night").stderr
+        assert said in status(machine)
+        assert "the certificate expired on 2025-04-01" in unit_status(machine)
+        assert "the certificate expired on 2025-04-01" in log(machine)
+        machine.run(
+            "cd /srv/night/tls && openssl req -x509 -key key.pem -subj /CN=night.test -days 90 "
+            "-out cert.pem"
+        )
+        assert "expired" not in machine.run("gunicornctl reload night").stderr
+        assert "expired" not in status(machine)
+        machine.run("chmod 0600 /srv/night/tls/cert.pem")
+        assert f"{FILE}:4: certfile: /srv/night/tls/cert.pem cannot be read" in status(machine)
+    finally:
+        machine.run("rm -r /srv/night/tls")
+
+
+def test_reload_during_an_upgrade(machine: Machine) -> None:
+    """The newer master reloads, both are named, and either may go."""
+    started(machine)
+    old = machine.main_pid("gunicorn@night")
+    machine.run(f"kill -USR2 {old}")
+    pidfile = "cat /run/gunicorn/night/gunicorn.pid || true"
+    wait_until(lambda: machine.output(pidfile) not in ("", str(old)), "the new master is there")
+    said = f"two masters serve, an upgrade in place is under way: kill -TERM {old} leaves the new"
+    wait_until(lambda: said in status(machine), lambda: status(machine))
+    machine.run("gunicornctl reload night")
+    assert "Reloaded: generation 2 serves" in log(machine)
+    assert f"Another master is starting (pid:{machine.output(pidfile)})" in log(machine)
+    new = int(machine.output(pidfile))
+    machine.run(f"kill -TERM {old}")
+    wait_until(lambda: machine.main_pid("gunicorn@night") == new, "the new master is alone")
+    assert "two masters" not in status(machine)
+    ask(machine, "/")
+
+
+def test_secrets_that_have_changed(machine: Machine) -> None:
+    """A reload cannot bring them, and says so; a restart does."""
+    machine.write("/etc/gunicorn/night.env", "TOKEN=one\n", mode=0o600)
+    try:
+        started(machine, 'env_file = "/etc/gunicorn/night.env"\n')
+        assert "night.env" not in machine.run("gunicornctl reload night").stderr
+        machine.write("/etc/gunicorn/night.env", "TOKEN=two\n", mode=0o600)
+        said = (
+            f"{FILE}:4: env_file: /etc/gunicorn/night.env is newer than what the site runs with: "
+            "gunicornctl restart night"
+        )
+        assert machine.run("gunicornctl reload night").stderr == f"{said}\n"
+        assert said in machine.run("gunicornctl sync").stderr
+        assert said in status(machine)
+        machine.run("systemctl reload gunicorn@night")
+        assert said in unit_status(machine)
+        assert machine.run("gunicornctl restart night").stderr == ""
+        assert "night.env" not in status(machine)
+    finally:
+        machine.write(FILE, HEAD)
+        machine.run("gunicornctl restart night && rm /etc/gunicorn/night.env")
+
+
+def test_disk_full(machine: Machine) -> None:
+    """The site goes on and answers; what cannot be logged is counted, and said."""
+    started(machine)
+    logs = "/var/log/gunicorn/night"
+    machine.run(f"gunicornctl stop night && mount -t tmpfs -o size=32k,mode=0750 tmpfs {logs}")
+    try:
+        machine.run("gunicornctl start night")
+        machine.run(f"head -c 1M /dev/zero > {logs}/filler", check=None)
         for _ in range(5):
             ask(machine, "/")
         assert machine.output("curl -s --unix-socket /run/gunicorn/night/socket http://x/") == "ok"
-        assert "100%" in machine.output("df /var/log/gunicorn/night")
+        assert f"its disk is full, lines of its logs are lost: df -h {logs}" in status(machine)
+        machine.run(f"rm {logs}/filler")
+        ask(machine, "/")
+        said = rf"(\d+) lines of {logs}/access.log are lost: No space left on device"
+        wait_until(lambda: re.search(said, log(machine)), lambda: log(machine))
+        lost = sum(map(int, re.findall(said, log(machine))))
+        assert lost > 0
+        assert int(machine.output(f"grep -c . {logs}/access.log")) == 7 - lost
+        assert "its disk is full" not in status(machine)
     finally:
-        machine.run("gunicornctl stop night; umount /var/log/gunicorn/night")
+        machine.run(f"gunicornctl stop night; umount {logs}")

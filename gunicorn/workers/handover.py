@@ -125,6 +125,9 @@ class Exchange:
         self.hold_room()
         self._give_up_room()
         try:
+            # What reads the message opens files the first time: before it is ours, and with the
+            # room of its descriptors.
+            _picklers()
             message, fds, _, _ = socket.recv_fds(self.taker, _MESSAGE_MAX, _FDS_MAX, _CLOEXEC)
         except BlockingIOError:
             return None

@@ -16,7 +16,7 @@ from time import monotonic
 from gunicorn.shapes import NamedTuple
 from gunicorn.system.durations import PLACE_BY_BITS, PLACES, UPPER_BITS
 
-__all__ = ["Current", "Report", "WorkerSlot"]
+__all__ = ["Current", "Report", "WorkerSlot", "pack_peer"]
 
 # Places in the page, in units of 8 bytes. An aligned store of 8 bytes is one store on every machine
 # CPython runs the mmap module on, so a reader sees the old value or the new one.
@@ -24,15 +24,19 @@ _BEAT = 0
 #: the one word of the master's: not zero when another master goes on in place of this one
 _SUCCEEDED = 1
 
-# The current request: method, address and port of the peer, path; then the instant it began, or how
-# long the last one took, below zero, when there is none. Longer texts are cut off by the packing,
-# shorter ones filled with zeros.
+# The current request: method and path, address and port of the peer; then the instant it began, or
+# how long the last one took, below zero, when there is none. Longer texts are cut off by the
+# packing, shorter ones filled with zeros.
 # The instant is written last and cleared first: texts read between two equal instants belong to it.
 _CURRENT_AT = 64
-_CURRENT = struct.Struct("@16s48s8s184sd")
-_BEGAN = (_CURRENT_AT + _CURRENT.size) // 8 - 1
+_CURRENT = struct.Struct("@16s184s48s8sd")
+_LINE = struct.Struct("@16s184s")
+_PEER = struct.Struct("@48s8s")
+_PEER_AT = _CURRENT_AT + _LINE.size
+_PEER_END = _PEER_AT + _PEER.size
+_BEGAN = _PEER_END // 8
 _TOOK_BITS = _BEGAN * 4 + UPPER_BITS
-_pack_current = _CURRENT.pack_into
+_pack_line = _LINE.pack_into
 
 # Behind it how many requests took how long (durations.py); all together are all requests served.
 _TOOK_AT = 512
@@ -65,6 +69,14 @@ class Current(NamedTuple):
     seconds: float
 
 
+def pack_peer(addr: str, port: str) -> bytes:
+    """Give a peer as :meth:`WorkerSlot.begin_request` takes it; once for all it will ask."""
+    return _PEER.pack(addr.encode(), port.encode())
+
+
+_NO_PEER = pack_peer("", "")
+
+
 class WorkerSlot:
     """One worker's share, made by the master before the fork and inherited through it.
 
@@ -84,6 +96,7 @@ class WorkerSlot:
 
     def _use_page(self, page: mmap.mmap) -> None:
         self._page = page
+        self._method = self._path = ""
         view = memoryview(page)
         self._instants = view.cast("d")
         self._words = view.cast("H")
@@ -121,19 +134,19 @@ class WorkerSlot:
         self._instants[_BEAT] = monotonic()
 
     def begin_request(
-        self, method: str = "", path: str = "", addr: str = "", port: str = ""
+        self, method: str = "", path: str = "", peer: bytes = _NO_PEER, began: float = 0.0
     ) -> float:
-        """Say that a request of the peer ``addr`` is being served, since the instant it gives."""
-        began = monotonic()
-        _pack_current(
-            self._page,
-            _CURRENT_AT,
-            method.encode(),
-            addr.encode(),
-            port.encode(),
-            path.encode(),
-            began,
-        )
+        """Say that a request is being served, since now or an earlier instant; gives the instant.
+
+        ``peer`` comes from :func:`pack_peer`.
+        """
+        began = began or monotonic()
+        if path is not self._path or method is not self._method:
+            # Many requests are for what the last one was for, and then that stands there already.
+            self._path, self._method = path, method
+            _pack_line(self._page, _CURRENT_AT, method.encode(), path.encode())
+        self._page[_PEER_AT:_PEER_END] = peer
+        self._instants[_BEGAN] = began
         return began
 
     def show_request(self, method: str, path: str, addr: str, port: str, began: float) -> None:
@@ -141,15 +154,7 @@ class WorkerSlot:
 
         One is shown: the oldest is the one that a timeout or a death would be about.
         """
-        _pack_current(
-            self._page,
-            _CURRENT_AT,
-            method.encode(),
-            addr.encode(),
-            port.encode(),
-            path.encode(),
-            began,
-        )
+        self.begin_request(method, path, pack_peer(addr, port), began)
 
     def end_request(self, took: float) -> None:
         """Say that the request is served, and count it among those that took so many seconds."""
@@ -230,7 +235,7 @@ class WorkerSlot:
         texts = _CURRENT.unpack_from(self._page, _CURRENT_AT)[:4]
         if began <= 0 or self._instants[_BEGAN] != began:
             return None
-        method, addr, port, path = (text.rstrip(b"\0").decode("utf-8", "replace") for text in texts)
+        method, path, addr, port = (text.rstrip(b"\0").decode("utf-8", "replace") for text in texts)
         host = f"[{addr}]" if ":" in addr else addr
         peer = f"{host}:{port}" if addr else ""
         return Current(method, path, peer, monotonic() - began)

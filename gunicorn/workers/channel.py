@@ -96,6 +96,7 @@ class Channel:
         "outcome",
         "pace",
         "patience",
+        "peer",
         "received",
         "request",
         "sock",
@@ -124,6 +125,8 @@ class Channel:
         self.tmp_dir = tmp_dir
         self.state = State.IDLE
         self.deadline = 0.0
+        #: who is shown as the one that asks; known with the first request (the PROXY protocol)
+        self.peer = b""
         #: events the reactor watches for
         self.mask = 0
         self.request: Request | None = None

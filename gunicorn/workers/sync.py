@@ -21,6 +21,7 @@ from collections.abc import Iterator
 
 from gunicorn.http.limits import Policy
 from gunicorn.http.message import Request
+from gunicorn.system.memory import pack_peer
 from gunicorn.workers import base, forks, handover
 from gunicorn.workers.admission import Admission
 from gunicorn.workers.channel import Channel, Outcome, State
@@ -315,8 +316,11 @@ class SyncWorker(base.Worker):
             if others or self._ready > 1 or self._steps.again:
                 self._have_watched()
         slot = self.tmp
-        addr, port, _ = channel.connection.peer
-        began = slot.begin_request(request.method, request.path, addr, port)
+        peer = channel.peer
+        if not peer:
+            addr, port, _ = channel.connection.peer
+            peer = channel.peer = pack_peer(addr, port)
+        began = slot.begin_request(request.method, request.path, peer)
         self._serving = self._served = self._served + 1
         self._gate.release()
         try:

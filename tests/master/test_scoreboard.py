@@ -10,7 +10,7 @@ import pytest
 from gunicorn.master import children
 from gunicorn.master.scoreboard import SAMPLE_SECONDS, Scoreboard, describe
 from gunicorn.system import clock
-from gunicorn.system.memory import WorkerSlot
+from gunicorn.system.memory import WorkerSlot, pack_peer
 from tests.harness import Gate, Server
 from tests.harness.control import ask
 
@@ -26,7 +26,7 @@ def crew_of(*slots: WorkerSlot) -> children.Children:
 
 def serve(slot: WorkerSlot, count: int, took: float = 0.001) -> None:
     for _ in range(count):
-        slot.begin_request("GET", "/", "127.0.0.1", "1")
+        slot.begin_request("GET", "/", pack_peer("127.0.0.1", "1"))
         slot.end_request(took)
 
 
@@ -99,7 +99,7 @@ def test_record_of_a_worker() -> None:
     record = describe(child, now)
     assert (record["busy_seconds"], record["request"], record["state"]) == (None, None, "starting")
     assert record["rss"] > 1 << 20
-    slot.begin_request("POST", "/cart", "::1", "99")
+    slot.begin_request("POST", "/cart", pack_peer("::1", "99"))
     record = describe(child, now)
     assert record["request"] == {"method": "POST", "path": "/cart", "peer": "[::1]:99"}
     assert board.load() == "1 busy, 0.0 requests/s"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gunicorn.system import clock
-from gunicorn.system.memory import Current, Report, WorkerSlot
+from gunicorn.system.memory import Current, Report, WorkerSlot, pack_peer
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def current(slot: WorkerSlot) -> Current:
 
 def test_current_request_is_told_while_it_lasts(slot: WorkerSlot) -> None:
     assert slot.current_request() is None
-    slot.begin_request("GET", "/a%20b", "127.0.0.1", "4711")
+    slot.begin_request("GET", "/a%20b", pack_peer("127.0.0.1", "4711"))
     assert current(slot)[:3] == ("GET", "/a%20b", "127.0.0.1:4711")
     assert 0 <= current(slot).seconds < 10
     slot.end_request(0.001)
@@ -84,15 +84,15 @@ def test_one_of_several_requests_is_shown_with_its_own_beginning(slot: WorkerSlo
 
 
 def test_request_leaves_nothing_of_the_longer_one_before(slot: WorkerSlot) -> None:
-    slot.begin_request("PROPFIND", "/" + "long" * 30, "2001:db8::1", "65535")
+    slot.begin_request("PROPFIND", "/" + "long" * 30, pack_peer("2001:db8::1", "65535"))
     assert current(slot).peer == "[2001:db8::1]:65535"
-    slot.begin_request("GET", "/", "", "")
+    slot.begin_request("GET", "/", pack_peer("", ""))
     assert current(slot)[:3] == ("GET", "/", "")
 
 
 def test_long_texts_are_cut_off_and_harm_no_neighbour(slot: WorkerSlot) -> None:
     before = slot.last_update()
-    slot.begin_request("M" * 500, "/" + "\xe9" * 5000, "a" * 500, "p" * 500)
+    slot.begin_request("M" * 500, "/" + "\xe9" * 5000, pack_peer("a" * 500, "p" * 500))
     found = current(slot)
     assert found.method == "M" * 16
     assert found.path.startswith("/\xe9\xe9")

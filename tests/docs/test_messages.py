@@ -37,7 +37,7 @@ def logged() -> Iterator[tuple[str, str, str]]:
                 isinstance(call, ast.Call)
                 and isinstance(call.func, ast.Attribute)
                 and call.func.attr in LEVELS
-                and "log" in ast.unparse(call.func.value).rpartition(".")[2]
+                and "log" in ast.unparse(call.func.value)
                 and call.args
             ):
                 level = "error" if call.func.attr == "exception" else call.func.attr

@@ -111,7 +111,9 @@ def site_dropin(site: Site) -> str:
             f"LoadCredential={envfile.CREDENTIAL}:{escape(site.env_file)}",
             f"SetCredential={envfile.CREDENTIAL}:{envfile.MISSING}",
         ]
-    service += [f"{_LIMITS[key]}={escape(value)}" for key, value in sorted(site.limits.items())]
+    # as they are: nothing but digits, letters and a percent sign passes keys.py, and systemd expands
+    # nothing in these, so that "50%%" would be a mistake to it and the limit left out
+    service += [f"{_LIMITS[key]}={value}" for key, value in sorted(site.limits.items())]
     service += _timeouts(site)
     return _text(unit, service)
 

@@ -61,7 +61,7 @@ def test_what_the_site_file_asks_of_systemd(machine: Machine) -> None:
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
         "SystemCallFilter=capset",
         'ReadWritePaths="-/srv/100%% my"',
-        "CPUQuota=150%%",
+        "CPUQuota=150%",
         "MemoryMax=2G",
         "LimitNOFILE=512",
         "TasksMax=50",

@@ -111,8 +111,8 @@ def site_dropin(site: Site) -> str:
             f"LoadCredential={envfile.CREDENTIAL}:{escape(site.env_file)}",
             f"SetCredential={envfile.CREDENTIAL}:{envfile.MISSING}",
         ]
-    # as they are: nothing but digits, letters and a percent sign passes keys.py, and systemd expands
-    # nothing in these, so that "50%%" would be a mistake to it and the limit left out
+    # as they are: only digits, letters and a percent sign pass keys.py, and systemd expands nothing
+    # in these, so that "50%%" would be a mistake to it and the limit left out
     service += [f"{_LIMITS[key]}={value}" for key, value in sorted(site.limits.items())]
     service += _timeouts(site)
     return _text(unit, service)

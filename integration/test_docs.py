@@ -54,7 +54,7 @@ class Desk:
         self.times = reader.times
         # its port is the one that laptops use
         machine.run("gunicornctl remove --purge welcome")
-        machine.run(f"mkdir -p /etc/gunicorn && tar -C / -cf /root/state.tar {STATE}")
+        machine.run(f"mkdir -p /etc/gunicorn && tar -C / -cf /var/backups/state.tar {STATE}")
 
     def tidy(self) -> None:
         """Take back what a page has changed."""
@@ -64,8 +64,8 @@ class Desk:
             check=None,
         )
         self.machine.run(
-            f"cd / && rm -rf {STATE} /etc/systemd/system/gunicorn*.d && tar -xf /root/state.tar"
-            " && systemctl daemon-reload && gunicornctl restart shop && gunicornctl sync"
+            f"cd / && rm -rf {STATE} /etc/systemd/system/gunicorn*.d"
+            " && tar -xf /var/backups/state.tar && systemctl daemon-reload && gunicornctl restart shop && gunicornctl sync"
             " && systemctl restart nginx"
         )
 

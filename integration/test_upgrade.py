@@ -153,11 +153,12 @@ def test_new_python_moves_sites_and_lists_those_whose_interpreter_has_gone(
 
 def test_upgrade_without_any_site_is_quiet(upgraded: Machine) -> None:
     machine = upgraded
-    machine.run("mkdir /root/aside && mv /etc/gunicorn.d/*.conf /root/aside && gunicornctl sync")
+    aside = "/var/backups/aside"
+    machine.run(f"mkdir {aside} && mv /etc/gunicorn.d/*.conf {aside} && gunicornctl sync")
     for directory in ("/newer", "/packages"):
         done = machine.run(f"apt-get install -y --allow-downgrades {directory}/*.deb")
         assert "site" not in (done.stdout + done.stderr).lower()
-    machine.run("mv /root/aside/* /etc/gunicorn.d && gunicornctl sync")
+    machine.run(f"mv {aside}/* /etc/gunicorn.d && gunicornctl sync")
     assert answer(machine, "one") == VERSION
 
 

@@ -151,11 +151,11 @@ def test_nginx_takes_what_is_printed_for_it(extra: Machine) -> None:
 
 def test_a_converted_file_serves(extra: Machine) -> None:
     machine = extra
-    machine.write("/root/old", OLD)
-    machine.run("gunicornctl convert /root/old > /root/extra.conf")
-    machine.run("gunicornctl check /root/extra.conf")
-    machine.write(FILE, machine.output("cat /root/extra.conf") + "\n")
-    machine.run("gunicornctl restart extra && rm /root/old /root/extra.conf")
+    machine.write("/var/backups/old", OLD)
+    machine.run("gunicornctl convert /var/backups/old > /var/backups/extra.conf")
+    machine.run("gunicornctl check /var/backups/extra.conf")
+    machine.write(FILE, machine.output("cat /var/backups/extra.conf") + "\n")
+    machine.run("gunicornctl restart extra && rm /var/backups/old /var/backups/extra.conf")
     assert len(machine.workers("gunicorn@extra")) == 2
     main = machine.main_pid("gunicorn@extra")
     assert "COLOUR=blue" in machine.output(f"tr '\\0' '\\n' < /proc/{main}/environ")

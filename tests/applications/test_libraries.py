@@ -39,7 +39,7 @@ def server(request: pytest.FixtureRequest, newest: Environment) -> Iterator[Laun
     kind, name = request.param
     words = ["-m", "gunicorn", "--bind", "{bind}", "-k", kind, f"tests.apps.kinds:{name}"]
     with Launched(newest.python, *words) as launched:
-        launched.library = KINDS[request.param]  # type: ignore[attr-defined]
+        launched.kind = KINDS[request.param]  # type: ignore[attr-defined]
         yield launched
 
 
@@ -50,7 +50,7 @@ def test_page_and_pair_and_upload(server: Launched) -> None:
             assert connection.read_response().body == b"hello"
         connection.send(post(UPLOAD, f"Content-Length: {len(UPLOAD)}"))
         assert connection.read_response("POST").body == DIGEST
-    assert server.library in server.get("/library").body.decode()  # type: ignore[attr-defined]
+    assert server.kind in server.get("/which").body.decode()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

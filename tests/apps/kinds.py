@@ -18,7 +18,7 @@ from pathlib import Path
 
 def answer(path, body):
     """Give the answer to a request, all but the waiting."""
-    if path == "/library":
+    if path == "/which":
         found = []
         for name in ("gevent", "eventlet", "tornado"):
             if name in sys.modules:

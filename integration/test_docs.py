@@ -65,8 +65,8 @@ class Desk:
         )
         self.machine.run(
             f"cd / && rm -rf {STATE} /etc/systemd/system/gunicorn*.d"
-            " && tar -xf /var/backups/state.tar && systemctl daemon-reload && gunicornctl restart shop && gunicornctl sync"
-            " && systemctl restart nginx"
+            " && tar -xf /var/backups/state.tar && systemctl daemon-reload"
+            " && gunicornctl restart shop && gunicornctl sync && systemctl restart nginx"
         )
 
 

@@ -57,7 +57,7 @@ def curl(name: str, *words: str) -> str:
 def test_page_and_pair_and_upload(green: Machine, name: str) -> None:
     library = SITES[name][2]
     version = green.output(f"dpkg-query -W -f '${{Version}}' python3-{library}")
-    said = green.output(curl(name, "http://site/library"))
+    said = green.output(curl(name, "http://site/which"))
     # The archive writes 6.2.0 what calls itself 6.2.
     assert f"{library} {'.'.join(version.split('.')[:2])}" in said
     each = "-o /dev/null http://site/"

@@ -51,7 +51,7 @@ class Commands:
             known = ", ".join(COMMANDS)
             reply(_refusal(f"unknown command {command!r}; there are: {known}"))
         elif self.server.phase is phases.Phase.STOPPING and command != "status":
-            reply(_refusal("the server is stopping"))
+            reply(_refusal("the server is stopping") | {"phase": self.server.phase.value})
         else:
             act(self, request, reply)
 

@@ -229,9 +229,9 @@ def reopen_logs(context: Context, options: argparse.Namespace) -> int:
 def _reopen(context: Context, names: list[str]) -> dict[str, str]:
     """Ask all sites, and give the reason of each that does not confirm.
 
-    One that does not listen, but has processes, is starting or ending: it may have opened the old
-    file a moment ago, or its workers still write to it, so it is asked again until it answers or
-    nothing of it is left.
+    One that does not listen, but has processes, is starting or ending, or says that it is stopping:
+    it may have opened the old file a moment ago, or its workers still write to it, so it is asked
+    again until it answers or nothing of it is left.
     """
     silent: dict[str, str] = {}
     deadline = time.monotonic() + _REOPEN_PATIENCE
@@ -243,6 +243,8 @@ def _reopen(context: Context, names: list[str]) -> dict[str, str]:
                 absent[name] = str(answer)
             elif isinstance(answer, TalkError):
                 silent[name] = str(answer)
+            elif answer.get("phase") == "stopping":
+                absent[name] = "is stopping"
             elif answer.get("ok") is not True:
                 silent[name] = f"refused: {answer.get('error') or 'no reason'}"
         names = survey.with_processes(context, absent)

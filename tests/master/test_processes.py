@@ -208,6 +208,25 @@ def test_reload_that_is_cut_short_by_a_stop_is_answered() -> None:
         assert verdicts == [{"ok": False, "error": "the server is stopping", "traceback": ""}]
 
 
+def test_refusal_of_a_server_that_stops_says_that_it_does() -> None:
+    """Whoever rotates logs then knows to ask again, until nothing of it is left."""
+    files = {"conf.py": CONTROL}
+    with (
+        Gate() as gate,
+        Server(GATED, "-c", "conf.py", files=files, env=gate.env) as server,
+        server.connect() as connection,
+    ):
+        connection.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        waiting = gate.next_arrival()
+        with server.log_contains("Handling signal: term"):
+            server.signal(signal.SIGTERM)
+        refusal = {"ok": False, "error": "the server is stopping", "phase": "stopping"}
+        assert ask(server, command="reopen") == refusal
+        waiting.let_go()
+        assert connection.read_response().status == 200
+        assert server.wait() == 0
+
+
 # -- deaths ----------------------------------------------------------------------------------------
 
 

@@ -128,11 +128,16 @@ def test_rotation_succeeds_when_no_site_runs(ctl, machine: Machine) -> None:
     assert ctl("reopen-logs") == (0, [], [])
 
 
+STOPPING = {"ok": False, "error": "the server is stopping", "phase": "stopping"}
+
+
 @pytest.mark.parametrize(
     ("answers", "is_left", "expected"),
     [
         ([NotRunningError("x"), EndedError(), {"ok": True}], True, (0, [])),
         ([NotRunningError("x")], False, (0, [])),
+        ([STOPPING, STOPPING, NotRunningError("x"), {"ok": True}], True, (0, [])),
+        ([STOPPING], False, (0, [])),
         (
             [{"ok": False, "error": "disk full"}],
             True,
